@@ -1,0 +1,1 @@
+"""When and where: Faust agents, Kafka clients, processes and settings around `model`."""

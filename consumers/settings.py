@@ -1,0 +1,152 @@
+"""The settings of every role, from `FRESHET_*` variables and an optional YAML file for tasks."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.config import TaskConfig
+from model.errors import ConfigError
+from schemas.base import TaskName
+
+
+class TasksFile(BaseModel):
+    """The YAML file: `defaults` for every task, and per task what differs from them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    tasks: dict[TaskName, dict[str, Any] | None] = Field(default_factory=dict)
+
+
+class Settings(BaseSettings):
+    """What a role needs to know, frozen. `FRESHET_STORE=...` sets `store`, and so on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FRESHET_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    bootstrap_servers: Annotated[
+        str,
+        Field(
+            validation_alias=AliasChoices("FRESHET_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS")
+        ),
+    ] = "localhost:9092"
+    """Kafka brokers, `host:port` with commas between; `KAFKA_BOOTSTRAP_SERVERS` works too."""
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
+    """Comes before every topic and consumer group: two installations on one broker."""
+    replication_factor: Annotated[int, Field(ge=1)] = 1
+    """Of topics that `freshet topics` creates."""
+    partitions: Annotated[int, Field(ge=1)] = 4
+    """Of topics that `freshet topics` creates."""
+    store: str = "freshet-store"
+    """Where versions live: a folder, or `s3://`, `gs://`, `az://` with a path."""
+    cache: Path = Path("~/.cache/freshet")
+    """Folder of this machine for fetched artifacts and exported graphs."""
+    config: Path | None = None
+    """YAML file with `defaults` and `tasks`."""
+    strict_tasks: bool = False
+    """Only tasks named in the YAML file are accepted; records of others are dead letters."""
+    max_text_chars: Annotated[int, Field(ge=1)] = 20_000
+    """Longer texts are dead letters."""
+    flood_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The role stops when more than this share of the last `flood_records` records is bad."""
+    flood_records: Annotated[int, Field(ge=10)] = 1000
+    """Records over which `flood_ratio` is taken."""
+    wait_for_model_seconds: Annotated[float, Field(ge=0)] = 300.0
+    """How long a text of a task without a version is held before it is a dead letter."""
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    """Tries of one update before its window is a dead letter."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads of torch and onnxruntime in one process; 0 takes every core."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where models run; `auto` takes CUDA where it works."""
+    session_timeout_seconds: Annotated[float, Field(ge=6)] = 10.0
+    """Time without a heartbeat after which the broker gives a role's partitions away."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """`auto` is `console` on a terminal, else `json`."""
+    tasks_file: Annotated[TasksFile, Field(exclude=True)] = TasksFile()
+
+    def topic(self, name: str) -> str:
+        """The name on the broker of a topic of `schemas.topics`."""
+        return f"{self.prefix}{name}"
+
+    def group(self, role: str) -> str:
+        """The consumer group of a role."""
+        return f"{self.prefix}freshet-{role}"
+
+    def knows(self, task: str) -> bool:
+        """Whether records of the task are accepted."""
+        return not self.strict_tasks or task in self.tasks_file.tasks
+
+    def task(self, name: str) -> TaskConfig:
+        """How a task learns: the defaults, overridden by what the file says of it."""
+        return TaskConfig.model_validate(_merged(self.tasks_file, name))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment and the YAML file; `overrides` (from the command line) win.
+
+    Raises:
+        ConfigError: with every fault at once and the values at fault.
+    """
+    faults: list[str] = []
+    settings = None
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        faults += [_described(fault, "FRESHET_") for fault in error.errors()]
+    path = settings.config if settings else os.environ.get("FRESHET_CONFIG")
+    tasks = TasksFile()
+    if path is not None:
+        try:
+            tasks = _read_tasks(Path(path))
+        except ConfigError as error:
+            faults.append(str(error))
+        for name in ("defaults", *tasks.tasks):
+            try:
+                TaskConfig.model_validate(_merged(tasks, name))
+            except ValidationError as error:
+                where = f"{path}: {name}: "
+                faults += [_described(fault, where) for fault in error.errors()]
+    if faults or settings is None:
+        msg = "These settings cannot work:\n" + "\n".join(f"  - {fault}" for fault in faults)
+        raise ConfigError(msg)
+    return settings.model_copy(update={"tasks_file": tasks})
+
+
+def _read_tasks(path: Path) -> TasksFile:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return TypeAdapter(TasksFile).validate_python(raw)
+    except OSError as error:
+        msg = f"{path}: {error.strerror or error}"
+        raise ConfigError(msg) from error
+    except yaml.YAMLError as error:
+        msg = f"{path}: not YAML: {error}"
+        raise ConfigError(msg) from error
+    except ValidationError as error:
+        msg = "; ".join(_described(fault, f"{path}: ") for fault in error.errors())
+        raise ConfigError(msg) from error
+
+
+def _merged(file: TasksFile, task: str) -> dict[str, Any]:
+    return _deep_merge(file.defaults, file.tasks.get(task) or {})
+
+
+def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        held = merged.get(key)
+        both = isinstance(held, dict) and isinstance(value, dict)
+        merged[key] = _deep_merge(held, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _described(fault: Any, where: str) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    return f"{where}{name}: {fault['msg']} (it is {fault['input']!r})"

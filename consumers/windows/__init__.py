@@ -1,0 +1,1 @@
+"""The windows role: validates labeled texts and closes windows."""

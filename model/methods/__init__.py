@@ -1,0 +1,1 @@
+"""What a refresh trains on and towards: one method, one file."""

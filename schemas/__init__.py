@@ -1,0 +1,1 @@
+"""What travels: the events on the topics, and the one table of topics."""

@@ -1,0 +1,37 @@
+"""A record that cannot be processed: why, where it came from, and its very bytes."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime, Base64Bytes
+
+from schemas.base import Count, Event
+
+
+class DeadLetter(Event):
+    """A record set aside, unique by (`topic`, `partition`, `offset`); a restart may repeat it."""
+
+    event_type: ClassVar[str] = "dead_lettered"
+    type: Literal["dead_letter"] = "dead_letter"
+    schema_version: Literal[1] = 1
+
+    topic: str
+    partition: Count
+    offset: Count
+    reason: str
+    """A short name of the fault, fit for counting: `invalid_json`, `text_too_long`."""
+    detail: str
+    """What was wrong with it, where, and what to do, for a person."""
+    key: Base64Bytes | None
+    value: Base64Bytes | None
+    dead_at: AwareDatetime
+
+    @property
+    def event_id(self) -> str:
+        """Where the record stands."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it was set aside."""
+        return self.dead_at

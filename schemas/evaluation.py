@@ -1,0 +1,102 @@
+"""What a round of learning found: how champion and candidate did, and what was decided."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from schemas.base import Count, Event, Fraction, Seconds, Span, TaskName
+
+
+class Outcome(StrEnum):
+    """How a round ended; every window ends in exactly one."""
+
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+class Comparison(BaseModel):
+    """Champion and candidate on the same records; empty where nothing was measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_records: Count
+    champion: Fraction | None = None
+    candidate: Fraction | None = None
+    difference_low: float | None = None
+    """One-sided 95 % lower bound of candidate minus champion."""
+    difference_high: float | None = None
+    negative_flip_rate: Fraction | None = None
+    """Share of all records that the champion has right and the candidate wrong."""
+
+
+class SliceAccuracy(BaseModel):
+    """Accuracy on one slice of the memory holdout."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    num_records: Count
+    champion: Fraction | None
+    candidate: Fraction
+
+
+class RecordCounts(BaseModel):
+    """The books of one round: every record of its windows is in exactly one of these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learned: Count = 0
+    held_out: Count = 0
+    duplicates: Count = 0
+    skipped: Count = 0
+    trimmed: Count = 0
+    """Records that an earlier entry accounts for; not part of the books."""
+    corrected: Count = 0
+    """Of those learned or held out: a known id with another label. Not counted apart."""
+    conflicting: Count = 0
+    """Of those learned or held out: a known text with another label, under another id."""
+
+
+class EvaluationEvent(Event):
+    """One round on one task, as its lineage entry records it; `sequence` is that entry's number."""
+
+    event_type: ClassVar[str] = "update_evaluated"
+    type: Literal["evaluation"] = "evaluation"
+    schema_version: Literal[1] = 1
+
+    task: TaskName
+    sequence: Count
+    kind: Literal["increment", "refresh"]
+    champion: Count | None
+    """The version that served while this round was run."""
+    windows: tuple[str, ...]
+    spans: tuple[Span, ...]
+    counts: RecordCounts
+    prequential_accuracy: Fraction | None
+    """Champion on the whole window before anything was learned from it (Gama et al. 2013)."""
+    new: Comparison
+    old: Comparison
+    slices: tuple[SliceAccuracy, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    outcome: Outcome
+    reason: str
+    """In words and numbers, for a person."""
+    seconds: dict[str, Seconds]
+    last_appended_at: AwareDatetime | None
+    """The broker's append time of the last record of its windows."""
+    evaluated_at: AwareDatetime
+
+    @property
+    def event_id(self) -> str:
+        """The same round is always the same event."""
+        return f"{self.task}/{self.sequence}"
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it was decided."""
+        return self.evaluated_at

@@ -1,0 +1,66 @@
+"""A promoted version, as followers learn of it."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.base import Count, Event, Label, Seconds, Sha256, Span, TaskName
+
+
+class Artifact(BaseModel):
+    """One file of a version: where it lies under the store's root, and what its bytes must be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"),
+    ]
+    sha256: Sha256
+    size_bytes: Count
+
+
+class ModelVersion(Event):
+    """What a follower needs to serve a version, and what a reader needs to explain it.
+
+    A version is a pair of graphs, encoder and head, with the encoder's tokenizer. `version` is the
+    sequence number of its lineage entry; a follower ignores a lower one than it holds.
+    """
+
+    event_type: ClassVar[str] = "version_promoted"
+    type: Literal["model_version"] = "model_version"
+    schema_version: Literal[1] = 1
+
+    task: TaskName
+    version: Count
+    parent: Count | None
+    """The champion that it replaced; none for the first."""
+    kind: Literal["increment", "refresh"]
+    attempt: str
+    uri: str
+    """The store's root as the writer sees it; a reader may reach the store by another address."""
+    encoder: Artifact
+    """ONNX: `input_ids`, `attention_mask` int64 (B, T) to `features` float32 (B, D)."""
+    tokenizer: Artifact
+    """A Hugging Face `tokenizer.json` with truncation set."""
+    head: Artifact
+    """ONNX: `features` float32 (B, D) to `scores` float32 (B, C), rows sum to one."""
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+    """Label of each column of the scores; append-only along a lineage."""
+    spans: tuple[Span, ...]
+    """The records that this entry learned from (a refresh: what it read again)."""
+    metrics: dict[str, float]
+    seconds: dict[str, Seconds]
+    """Where the time went: `queue`, `fit`, `evaluate`, `export`."""
+    created_at: AwareDatetime
+
+    @property
+    def event_id(self) -> str:
+        """The same version is always the same event."""
+        return f"{self.task}/{self.version}"
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it was committed."""
+        return self.created_at

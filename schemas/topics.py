@@ -1,0 +1,42 @@
+"""The one table of topics that code, tests and the cluster agree on."""
+
+from typing import Literal, NamedTuple
+
+
+class Topic(NamedTuple):
+    """A topic as `freshet topics` creates it. `name` comes behind the prefix of the settings."""
+
+    name: str
+    cleanup: Literal["delete", "compact"]
+    retention_days: float | None
+    """None keeps records for ever: `labeled-texts` is the data set."""
+    value: str
+    """Name of the schema of its values."""
+    max_message_bytes: int = 1_048_588
+
+
+LABELED_TEXTS = Topic("labeled-texts", "delete", None, "LabeledText")
+LABELED_TEXTS_DEAD = Topic("labeled-texts.dead-letters", "delete", 30, "DeadLetter", 16_777_216)
+TRAINING_WINDOWS = Topic("training-windows", "delete", 30, "TrainingWindow")
+TRAINING_WINDOWS_DEAD = Topic(
+    "training-windows.dead-letters", "delete", 30, "DeadLetter", 16_777_216
+)
+EVALUATION_EVENTS = Topic("evaluation-events", "delete", 90, "EvaluationEvent")
+MODEL_VERSIONS = Topic("model-versions", "compact", None, "ModelVersion")
+TEXTS = Topic("texts", "delete", 7, "TextToClassify")
+TEXTS_DEAD = Topic("texts.dead-letters", "delete", 30, "DeadLetter", 16_777_216)
+PREDICTIONS = Topic("predictions", "delete", 7, "Prediction")
+CONTROL = Topic("control", "delete", 7, "Command")
+
+TOPICS = (
+    LABELED_TEXTS,
+    LABELED_TEXTS_DEAD,
+    TRAINING_WINDOWS,
+    TRAINING_WINDOWS_DEAD,
+    EVALUATION_EVENTS,
+    MODEL_VERSIONS,
+    TEXTS,
+    TEXTS_DEAD,
+    PREDICTIONS,
+    CONTROL,
+)
