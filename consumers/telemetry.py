@@ -47,7 +47,7 @@ class Log(Protocol):
 
 def get_log(**context: Any) -> Log:
     """A logger with its context bound once."""
-    return cast("Log", structlog.get_logger().bind(**context))
+    return cast("Log", structlog.get_logger("freshet").bind(**context))
 
 
 def set_up_logging(*, level: str, log_format: str) -> None:

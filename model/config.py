@@ -149,8 +149,8 @@ class TaskConfig(_Config):
     def _horizon_covers_a_window(self) -> "TaskConfig":
         if self.duplicate_horizon_records < self.window.records:
             msg = (
-                f"duplicate_horizon_records is {self.duplicate_horizon_records}, less than one window "
-                f"of {self.window.records} records"
+                f"duplicate_horizon_records is {self.duplicate_horizon_records}, less than "
+                f"one window of {self.window.records} records"
             )
             raise ValueError(msg)
         return self

@@ -25,7 +25,7 @@ class Record:
 class Log(Protocol):
     """Reads the data set back: spans of the log, as the windows saw them.
 
-    Blocks until all is read.
+    Blocks until all is read; without `strict`, what retention has left.
 
     Raises:
         SpanDeletedError: retention has deleted some of the span and `strict` is set.
@@ -33,7 +33,7 @@ class Log(Protocol):
     """
 
     def read(self, task: str, span: Span, *, strict: bool) -> list[Record]:
-        """The task's valid records inside the span, in offset order; without `strict`, what is left."""
+        """The task's valid records inside the span, in offset order."""
         ...
 
 
@@ -41,7 +41,7 @@ class Progress(Protocol):
     """Told how far an update is; must return at once and never raise."""
 
     def __call__(self, stage: str, /, **fields: Any) -> None:
-        """Take note of one step: `stage` is a verb phrase such as `fitting`, fields are its figures."""
+        """Take note of one step: `stage` is a word such as `fitting`, `fields` are its figures."""
         ...
 
 

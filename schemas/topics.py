@@ -13,6 +13,8 @@ class Topic(NamedTuple):
     value: str
     """Name of the schema of its values."""
     max_message_bytes: int = 1_048_588
+    timestamps: Literal["LogAppendTime", "CreateTime"] = "LogAppendTime"
+    """Freshness and close commands count from the broker's append time."""
 
 
 LABELED_TEXTS = Topic("labeled-texts", "delete", None, "LabeledText")
