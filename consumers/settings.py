@@ -1,6 +1,7 @@
 """The settings of every role, from `FRESHET_*` variables and an optional YAML file for tasks."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,11 @@ class Settings(BaseSettings):
     """What a role needs to know, frozen. `FRESHET_STORE=...` sets `store`, and so on."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FRESHET_", frozen=True, extra="ignore", use_attribute_docstrings=True
+        env_prefix="FRESHET_",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        populate_by_name=True,
     )
 
     bootstrap_servers: Annotated[
@@ -36,6 +41,8 @@ class Settings(BaseSettings):
         ),
     ] = "localhost:9092"
     """Kafka brokers, `host:port` with commas between; `KAFKA_BOOTSTRAP_SERVERS` works too."""
+    memory_broker: bool = False
+    """The broker is librdkafka's mock: `freshet demo` says so to the roles that it starts on it."""
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Comes before every topic and consumer group: two installations on one broker."""
     replication_factor: Annotated[int, Field(ge=1)] = 1
@@ -70,6 +77,11 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal, else `json`."""
     tasks_file: Annotated[TasksFile, Field(exclude=True)] = TasksFile()
+
+    @property
+    def broker_given(self) -> bool:
+        """Whether anybody named a broker, or `bootstrap_servers` is only the default."""
+        return "bootstrap_servers" in self.model_fields_set and bool(self.bootstrap_servers)
 
     def topic(self, name: str) -> str:
         """The name on the broker of a topic of `schemas.topics`."""
@@ -117,6 +129,11 @@ def load_settings(**overrides: Any) -> Settings:
         msg = "These settings cannot work:\n" + "\n".join(f"  - {fault}" for fault in faults)
         raise ConfigError(msg)
     return settings.model_copy(update={"tasks_file": tasks})
+
+
+def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a role started from here: this process's own, then `overrides`."""
+    return {**os.environ, **overrides}
 
 
 def _read_tasks(path: Path) -> TasksFile:

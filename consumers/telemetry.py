@@ -8,11 +8,28 @@ import structlog
 
 LogEvent = Literal[
     "role_started",
+    "worker_started",
+    "worker_ready",
+    "training_progress",
+    "training_idle",
+    "training_retried",
+    "broker_retried",
+    "window_failed",
+    "round_committed",
     "role_stopping",
     "role_stopped",
     "role_failed",
     "assigned",
+    "batch_retried",
+    "window_closed",
+    "command_read",
     "revoked",
+    "version_swapped",
+    "version_refused",
+    "task_removed",
+    "follow_delayed",
+    "follow_ended",
+    "waiting_for_model",
 ]
 """The names of all log events; fields carry the figures."""
 

@@ -52,11 +52,12 @@ class HeadConfig(_Config):
     """`auto` keeps the discriminant until `min_selection_records` can tell."""
     min_selection_records: AtLeastOne = 200
     """Below these many selection records form and penalty stay at their defaults."""
-    shrinkage: Fraction = 0.1
-    """Default share of the isotropic part in the discriminant's covariance."""
-    penalty: Positive = 1.0
-    """Default ridge penalty, in units of the mean eigenvalue of the centred Gram matrix per record
-    times ten."""
+    shrinkage: Literal["oas"] | Fraction = "oas"
+    """Default share of the isotropic part in the discriminant's covariance. `oas` estimates it from
+    the statistics, much while there are few records and little later (Chen et al. 2010)."""
+    penalty: Positive = 10.0
+    """Default ridge penalty, counted in records: it weighs like so many records of average spread
+    (their share of the centred Gram matrix's mean eigenvalue)."""
     prior: Literal["observed", "balanced"] = "observed"
     """Class priors of the discriminant."""
 
@@ -119,11 +120,13 @@ class GateConfig(_Config):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Of each one-sided bound."""
     max_negative_flip_rate: Fraction = 0.1
-    """Most records that may turn from right to wrong, on all holdout records."""
+    """Largest share of holdout records that may turn from right to wrong; over it where the lower
+    bound of the share is."""
     insufficient_evidence: Literal["promote_unless_worse", "promote", "reject"] = (
         "promote_unless_worse"
     )
-    """What to do where the records at hand prove neither."""
+    """What to do where the records at hand prove neither; `promote_unless_worse` rejects what lost
+    more answers than it gained by over one standard error."""
 
 
 class TaskConfig(_Config):

@@ -25,8 +25,20 @@ class StoreUnavailableError(RetryError):
     """The object store did not answer or refused; nothing was written that a reader would see."""
 
 
+class NoVersionError(RetryError):
+    """No version of the task is being served yet."""
+
+
+class AlreadyExistsError(RetryError):
+    """Somebody created this name first; read what it holds and decide again."""
+
+
 class TipMovedError(RetryError):
     """Another worker extended the lineage first; read the new tip and try again."""
+
+
+class NotFoundError(RejectError):
+    """The store holds nothing under this name."""
 
 
 class SpanDeletedError(RejectError):

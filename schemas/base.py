@@ -96,8 +96,10 @@ class Span(BaseModel):
             msg = f"span ends at {self.end}, before its start {self.start}"
             raise ValueError(msg)
 
-    def __len__(self) -> int:
-        return self.end - self.start
+    @property
+    def place(self) -> str:
+        """`topic/partition`: the key of `trained_through`."""
+        return f"{self.topic}/{self.partition}"
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}/{self.start}-{self.end}"

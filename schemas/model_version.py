@@ -1,11 +1,15 @@
 """A promoted version, as followers learn of it."""
 
+import re
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.base import Count, Event, Label, Seconds, Sha256, Span, TaskName
+
+ARTIFACT_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+"""A path under the store's root: no part starts with a dot, so none can climb out."""
 
 
 class Artifact(BaseModel):
@@ -15,7 +19,7 @@ class Artifact(BaseModel):
 
     path: Annotated[
         str,
-        StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"),
+        StringConstraints(pattern=rf"^{ARTIFACT_PATH.pattern}$"),
     ]
     sha256: Sha256
     size_bytes: Count

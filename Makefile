@@ -1,0 +1,51 @@
+# make demo     the whole loop on a local Apache Kafka; DATA=, TASK=, WINDOW=, REPORT= stream a file
+# make test     everything that CI checks
+# make bench-ingest, make bench    how fast, how well
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench bench-ingest clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# The stamp is written last, so an interrupted sync is done again.
+$(READY): pyproject.toml uv.lock | $(UV)
+	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --python .uv/bin/python
+	@touch $@
+
+setup: $(READY) ## Make the local environment with the locked dependencies
+
+demo: $(READY) ## Run the whole loop; DATA=file TASK=name WINDOW=200 REPORT=out.json
+	$(BIN)/freshet demo $(if $(DATA),--data '$(DATA)') $(if $(TASK),--task '$(TASK)') \
+		$(if $(WINDOW),--window '$(WINDOW)') $(if $(REPORT),--report '$(REPORT)')
+
+lint: $(READY) ## Format, lint, types, and who may import whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## All checks and tests, on a real broker
+	$(BIN)/pytest $(ARGS)
+
+bench: $(READY) ## Every benchmark
+	@set -e; for file in benchmarks/*.py; do \
+		case $$file in */__init__.py) continue;; esac; \
+		echo "== $$file"; $(BIN)/python $$file; \
+	done
+
+bench-ingest: $(READY) ## Validated records a second, beside a plain Faust agent
+	$(BIN)/python benchmarks/ingest.py
+
+clean: ## Remove environments and caches; the store and the logs of demos stay
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

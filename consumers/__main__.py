@@ -1,0 +1,294 @@
+"""The command line: one image, one command, several roles. A role is imported when it is run.
+
+So `freshet --help` and the window role start without torch, and serving needs none.
+"""
+
+import importlib
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from model.errors import ConfigError, FreshetError
+
+USAGE_STATUS = 2
+INTERRUPTED_STATUS = 128 + signal.SIGINT
+
+app = typer.Typer(
+    name="freshet",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keeps a language model current from a Kafka stream. Every option can also be set as "
+    "FRESHET_<NAME> in the environment; options win.",
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="YAML file with `defaults` and `tasks`: how each task learns. Default: none."
+    ),
+]
+Servers = Annotated[
+    str | None,
+    typer.Option(
+        help="Kafka brokers, host:port with commas between. Default: KAFKA_BOOTSTRAP_SERVERS, "
+        "else localhost:9092."
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        help="Where versions live: a folder, or s3://, gs://, az:// with a path. "
+        "Default: freshet-store."
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(help="Task of every row. Default: the file's own column, else the file's name."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of every draw: same seed, same stream.")]
+TextColumn = Annotated[str, typer.Option(help="Column of the texts.")]
+LabelColumn = Annotated[str, typer.Option(help="Column of the labels.")]
+IdColumn = Annotated[
+    str, typer.Option(help="Column of the ids; where it lacks, file name and line.")
+]
+TaskColumn = Annotated[str, typer.Option(help="Column of the tasks.")]
+TimeColumn = Annotated[
+    str, typer.Option(help="Column of the times: ISO 8601 or epoch seconds; naive is UTC.")
+]
+SourceColumn = Annotated[str, typer.Option(help="Column of the sources.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"freshet {metadata.version('freshet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _freshet(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def topics(config: Config = None, bootstrap_servers: Servers = None) -> None:
+    """Create the topics that are missing and say where the others differ; changes none."""
+    _run_role("consumers.topics_admin", config=config, bootstrap_servers=bootstrap_servers)
+
+
+@app.command()
+def windows(config: Config = None, bootstrap_servers: Servers = None) -> None:
+    """Check labeled texts and gather them into windows. Needs no torch."""
+    _run_role("consumers.windows.agent", config=config, bootstrap_servers=bootstrap_servers)
+
+
+@app.command()
+def train(config: Config = None, bootstrap_servers: Servers = None, store: Store = None) -> None:
+    """Learn each window, prove the new version, announce it. Needs the extra `train`."""
+    _run_role(
+        "consumers.training.agent", config=config, bootstrap_servers=bootstrap_servers, store=store
+    )
+
+
+@app.command()
+def serve(config: Config = None, bootstrap_servers: Servers = None, store: Store = None) -> None:
+    """Answer texts, each with the newest version of its task. Needs no torch."""
+    _run_role(
+        "consumers.inference.agent", config=config, bootstrap_servers=bootstrap_servers, store=store
+    )
+
+
+@app.command()
+def produce(
+    *,
+    file: Annotated[
+        Path, typer.Argument(help="Labeled texts: .jsonl, .csv (both also .gz) or .parquet.")
+    ],
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Records a second. Default: as fast as it goes.")
+    ] = None,
+    task: Task = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most records to send. Default: all.")
+    ] = None,
+    close: Annotated[
+        bool, typer.Option("--close", help="Close the open windows of its tasks afterwards.")
+    ] = False,
+    seed: Seed = 0,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    id_column: IdColumn = "id",
+    task_column: TaskColumn = "task",
+    time_column: TimeColumn = "event_time",
+    source_column: SourceColumn = "source",
+    bootstrap_servers: Servers = None,
+) -> None:
+    """Stream a file of labeled texts, in time order where it has times, else shuffled.
+
+    Rows that cannot be used are named and left out. Every record is awaited.
+    """
+    from consumers import produce as producing  # noqa: PLC0415 - a role, imported when run
+    from consumers.datasets import Columns, load_dataset  # noqa: PLC0415
+
+    with _clean_errors():
+        settings = _settings(bootstrap_servers=bootstrap_servers)
+        columns = Columns(
+            text=text_column,
+            label=label_column,
+            id=id_column,
+            task=task_column,
+            event_time=time_column,
+            source=source_column,
+        )
+        dataset = load_dataset(file, columns=columns, task=task, seed=seed)
+        for complaint in dataset.complaints():
+            typer.echo(complaint, err=True)
+        typer.echo(
+            producing.produce_dataset(dataset, settings, rate=rate, limit=limit, close=close)
+        )
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def models(context: typer.Context) -> None:
+    """Look at the versions of a task: list, show, diff."""
+    with _clean_errors():
+        cli: Any = importlib.import_module("consumers.models_cli")
+        cli.app(args=context.args, prog_name="freshet models")
+
+
+@app.command()
+def demo(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labeled texts to stream: .jsonl, .csv (both also .gz) or .parquet. "
+            "Default: generated financial headlines."
+        ),
+    ] = None,
+    task: Task = None,
+    window: Annotated[int, typer.Option(min=2, help="Records in a full window.")] = 200,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the JSON report here. Default: report.json in --out.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for store, logs and broker; made anew by every run.")
+    ] = Path("demo-out"),
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Records a second, whatever happens. Default: 200, and a window is sent when "
+            "the one before is learned.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most records to stream. Default: all.")
+    ] = None,
+    questions_rate: Annotated[
+        float, typer.Option(min=0.1, max=1000.0, help="Texts a second that ask for a label.")
+    ] = 10.0,
+    seed: Seed = 0,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    id_column: IdColumn = "id",
+    task_column: TaskColumn = "task",
+    time_column: TimeColumn = "event_time",
+    source_column: SourceColumn = "source",
+    config: Config = None,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(
+            help="Kafka brokers, host:port with commas between. Default: "
+            "KAFKA_BOOTSTRAP_SERVERS, else a local Kafka where java and mvn are there, else a "
+            "broker in memory."
+        ),
+    ] = None,
+) -> None:
+    """Run the whole loop: broker, every role as a process, a stream, and a summary.
+
+    Ends by itself. Ctrl-C stops every process it started.
+    """
+    from consumers.datasets import Columns  # noqa: PLC0415 - a role, imported when run
+    from consumers.demo.plan import DemoOptions  # noqa: PLC0415
+    from consumers.demo.run import run_demo  # noqa: PLC0415
+
+    with _clean_errors():
+        options = DemoOptions(
+            data=data,
+            columns=Columns(
+                text=text_column,
+                label=label_column,
+                id=id_column,
+                task=task_column,
+                event_time=time_column,
+                source=source_column,
+            ),
+            task=task,
+            window_records=window,
+            report=report or out / "report.json",
+            out=out,
+            rate=rate,
+            limit=limit,
+            questions_rate=questions_rate,
+            seed=seed,
+        )
+        run_demo(options, _settings(config=config, bootstrap_servers=bootstrap_servers))
+
+
+def _settings(**given: Any) -> Any:
+    from consumers.settings import load_settings  # noqa: PLC0415 - keeps `--help` quick
+
+    return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _run_role(module: str, **given: Any) -> None:
+    """Run a role until it ends, with its exit status."""
+    from consumers.telemetry import set_up_logging  # noqa: PLC0415 - keeps `--help` quick
+
+    with _clean_errors():
+        settings = _settings(**given)
+        set_up_logging(level=settings.log_level, log_format=settings.log_format)
+        role: Any = importlib.import_module(module)
+        raise typer.Exit(role.run(settings))
+
+
+@contextmanager
+def _clean_errors() -> Iterator[None]:
+    """Turn what can be expected to go wrong into a message and an exit status."""
+    try:
+        yield
+    except ConfigError as error:
+        typer.echo(f"freshet: {error}", err=True)
+        raise typer.Exit(USAGE_STATUS) from error
+    except FreshetError as error:
+        typer.echo(f"freshet: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("freshet: interrupted", err=True)
+        raise typer.Exit(INTERRUPTED_STATUS) from error
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="freshet")
+
+
+if __name__ == "__main__":
+    main()

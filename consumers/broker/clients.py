@@ -1,0 +1,22 @@
+"""How this project's kafka-python clients reach the broker."""
+
+from typing import Any
+
+from consumers.settings import Settings
+
+MEMORY_API_VERSION = (2, 3)
+"""librdkafka's mock answers fewer requests than it announces; kafka-python must not ask it."""
+
+
+def kafka_python_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of every kafka-python client: admin, consumer and producer alike."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers.split(","),
+        "client_id": f"{settings.prefix}freshet",
+        "request_timeout_ms": 30_000,
+        "reconnect_backoff_ms": 50,
+        "reconnect_backoff_max_ms": 2_000,
+    }
+    if settings.memory_broker:
+        options["api_version"] = MEMORY_API_VERSION
+    return options

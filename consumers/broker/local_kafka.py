@@ -1,0 +1,205 @@
+"""A single-node Apache Kafka (KRaft) on this machine, started and stopped by the project."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from consumers.broker.errors import BrokerError
+from consumers.broker.jars import fetch_jars, missing_tools
+from consumers.broker.properties import server_properties
+from consumers.guard import signal_group, start_guarded, stop_guarded
+
+DEFAULT_CACHE = Path("~/.cache/freshet")
+LOG4J = Path(__file__).with_name("log4j2.properties")
+ASK_EVERY_SECONDS = 0.1
+FORMAT_SECONDS = 60.0
+
+
+class LocalKafka:
+    """One broker with its own ports, data and process group; it dies with this process.
+
+    `stop`, `kill` and `start` may follow each other: port and data stay the same. Start it on the
+    main thread where that can be: see `consumers.guard`.
+    """
+
+    kind: Literal["kafka"] = "kafka"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        cache: Path = DEFAULT_CACHE,
+        memory_mib: int = 512,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.port = _free_port()
+        self._cache = cache
+        self._memory_mib = memory_mib
+        self._properties = properties
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its address, `host:port`."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The broker's own log."""
+        return self.folder / "kafka.log"
+
+    @property
+    def note(self) -> str:
+        """One line on what this broker is."""
+        return f"Apache Kafka at {self.bootstrap_servers}, its data in {self.folder}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        running = self._process is not None and self._process.poll() is None
+        return self._process.pid if self._process is not None and running else None
+
+    def start(self, *, timeout_seconds: float = 90.0) -> Self:
+        """Fetch and format what is missing, start, and return when the broker answers.
+
+        Raises:
+            BrokerError: java or mvn is missing, the download failed, or it did not answer in time.
+        """
+        if self.pid is not None:
+            return self
+        if fault := missing_tools():
+            raise BrokerError(f"A local Kafka cannot run here: {fault}.")
+        jars = fetch_jars(self._cache)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._data.is_dir():
+            self._format(jars)
+        with self.log.open("ab") as output:
+            command = self._java(jars, "kafka.Kafka", str(self._server_properties))
+            self._process = start_guarded(command, output=output, folder=self.folder)
+        try:
+            self._await_answer(time.monotonic() + timeout_seconds)
+        except BaseException:  # Ctrl-C too: nothing may stay behind
+            self.kill()
+            raise
+        return self
+
+    def stop(self, *, grace_seconds: float = 15.0) -> None:
+        """Shut down in good order, by SIGKILL after the grace time; data and port are kept."""
+        if self._process is not None:
+            stop_guarded(self._process, grace_seconds=grace_seconds)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None:
+            signal_group(self._process, signal.SIGKILL)
+            self.stop(grace_seconds=0)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _server_properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _java(self, jars: Path, *program: str) -> list[str]:
+        return [
+            shutil.which("java") or "java",
+            f"-Xmx{self._memory_mib}m",
+            "-Xlog:disable",
+            f"-Dlog4j2.configurationFile={LOG4J}",
+            "-cp",
+            f"{jars}/*",
+            *program,
+        ]
+
+    def _format(self, jars: Path) -> None:
+        text = server_properties(
+            data=self._data,
+            port=self.port,
+            controller_port=_free_port(),
+            overrides=self._properties,
+        )
+        self._server_properties.write_text(text, encoding="utf-8")
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        # `=`: an id may begin with a dash.
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+        command = self._java(jars, *tool, "--config", str(self._server_properties))
+        try:
+            done = subprocess.run(  # noqa: S603 - java from the path
+                command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            shutil.rmtree(self._data, ignore_errors=True)
+            raise BrokerError(f"Kafka did not format {self._data} in time.") from error
+        if done.returncode != 0:
+            shutil.rmtree(self._data, ignore_errors=True)
+            raise BrokerError(f"Kafka could not format {self._data}:\n{done.stdout}{done.stderr}")
+
+    def _await_answer(self, deadline: float) -> None:
+        while not self._answers():
+            if self.pid is None:
+                raise BrokerError(f"Kafka ended while it started.\n{self._last_lines()}")
+            if time.monotonic() > deadline:
+                raise BrokerError(f"Kafka did not answer in time.\n{self._last_lines()}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                if self._process is not None:
+                    self._process.wait(ASK_EVERY_SECONDS)
+
+    def _answers(self) -> bool:
+        # First the port alone: kafka-python waits long and logs much where nobody listens.
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                return False
+        try:
+            admin = KafkaAdminClient(
+                bootstrap_servers=self.bootstrap_servers, bootstrap_timeout_ms=2_000
+            )
+        except (KafkaError, OSError):
+            return False
+        try:
+            return bool(admin.describe_cluster()["brokers"])
+        except (KafkaError, OSError):
+            return False
+        finally:
+            admin.close()
+
+    def _last_lines(self, count: int = 15) -> str:
+        if not self.log.exists():
+            return f"It wrote no log to {self.log}."
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+        return "\n".join([f"The last lines of {self.log}:", *lines])
+
+
+def _free_port() -> int:
+    """A port that nobody listens on, below those that the kernel hands to outgoing connections.
+
+    So that after a `kill` no connection takes the port that the restart needs.
+    """
+    for _ in range(100):
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
+    raise BrokerError(f"No free port between 20000 and 32000 (process {os.getpid()}).")

@@ -1,0 +1,1 @@
+"""Shows the whole loop in one command: every role as a process, a stream, and what came of it."""

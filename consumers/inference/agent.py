@@ -1,0 +1,203 @@
+"""The serve role: answers `texts` with the current version of each task, on `predictions`."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from consumers.app import Outgoing, PartitionBatch, Place, RoleKafka, run_role
+from consumers.dead_letters import FloodGuard
+from consumers.inference.answers import Current, Entry, answer
+from consumers.inference.events import (
+    FollowEnded,
+    FollowerEvent,
+    VersionSwapped,
+    log_event,
+)
+from consumers.inference.follower import Follower
+from consumers.inference.lane import Lane
+from consumers.records import BadRecordError, parse_text
+from consumers.settings import Settings
+from consumers.telemetry import get_log
+from model.errors import StopError
+from schemas.labeled_text import TextToClassify
+from schemas.prediction import Prediction
+from schemas.topics import PREDICTIONS, TEXTS, TEXTS_DEAD
+
+ROLE = "serve"
+FINISH_WITHIN_SECONDS = 10.0
+"""Time for the answers in hand when the role is told to stop."""
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop; the exit status comes back."""
+    handler = Serve(settings)
+    return run_role(settings, role=ROLE, topics=[TEXTS], handler=handler, from_latest=True)
+
+
+class Serve:
+    """Answers each partition in its order, and commits what has been answered.
+
+    A version is taken once for all texts that are answered together, so a swap falls between two
+    of them: it neither loses nor repeats a text. A text of a task without a version is held, and
+    its partition with it, while the others go on.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._log = get_log(role=ROLE)
+        self._flood = FloodGuard(settings.flood_ratio, settings.flood_records)
+        self._executor = ThreadPoolExecutor(1, "freshet-predict")
+        self._lanes: dict[Place, Lane] = {}
+        self._waiting_for: set[str] = set()
+
+    async def start(self, kafka: RoleKafka) -> None:
+        """Begin to follow versions."""
+        self._kafka = kafka
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._started_at = datetime.now(UTC)
+        self._follower = Follower.from_settings(self._settings, on_event=self._on_event).start()
+
+    async def assigned(self, partitions: frozenset[Place]) -> None:
+        """Open a lane for each; what an older one holds comes again from the committed offset."""
+        await self.revoked(partitions)
+        for place in partitions:
+            topic, partition = place
+            self._lanes[place] = Lane(
+                functools.partial(self._work, place),
+                on_failure=self._fail,
+                log=self._log.bind(topic=topic, partition=partition),
+            )
+
+    async def revoked(self, partitions: frozenset[Place]) -> None:
+        """Abandon what is in hand: whoever holds the partition next answers it."""
+        lanes = [lane for place in partitions if (lane := self._lanes.pop(place, None))]
+        for lane in lanes:
+            await lane.drop()
+
+    async def batch(self, batch: PartitionBatch) -> None:
+        """Validate a batch and put it into its partition's lane."""
+        entries = [self._read(record) for record in batch.records]
+        if (lane := self._lanes.get(batch.place)) is not None:
+            await lane.put(entries)
+
+    async def stop(self) -> None:
+        """Publish and commit the answers in hand, then end the follower."""
+        lanes = list(self._lanes.values())
+        finishing = [lane.finish(within_seconds=FINISH_WITHIN_SECONDS) for lane in lanes]
+        self._wake()
+        await asyncio.gather(*finishing)
+        await asyncio.to_thread(self._follower.close)
+        self._executor.shutdown()
+
+    def _read(self, record: Any) -> Entry:
+        try:
+            text: TextToClassify | BadRecordError = parse_text(record, settings=self._settings)
+        except BadRecordError as e:
+            text = e
+        self._flood.note(bad=isinstance(text, BadRecordError))
+        return Entry(record, text)
+
+    async def _work(self, place: Place, entries: Sequence[Entry]) -> int:
+        """Answer the first of `entries`; says how many.
+
+        1. Take the version of each task, once.
+        2. Take the texts before the first that is to be held. None? Hold, and be called again.
+        3. Compute the answers, in another thread.
+        4. Publish them; when every replica has them, commit.
+        """
+        # 1.
+        current = self._current(entries)
+        # 2.
+        ready = self._ready(entries, current)
+        if not ready:
+            await self._hold(entries[0])
+            return 0
+        # 3.
+        compute = functools.partial(answer, ready, current, now=datetime.now(UTC))
+        outcomes = await self._loop.run_in_executor(self._executor, compute)
+        # 4.
+        await self._kafka.publish_all(
+            [
+                Outgoing(
+                    PREDICTIONS if isinstance(outcome, Prediction) else TEXTS_DEAD,
+                    outcome.encode(),
+                    entry.record.key,
+                    outcome.headers(f"freshet/{ROLE}"),
+                )
+                for entry, outcome in zip(ready, outcomes, strict=True)
+            ]
+        )
+        await self._kafka.commit({place: ready[-1].record.offset + 1})
+        return len(ready)
+
+    def _current(self, entries: Sequence[Entry]) -> Current:
+        tasks = {entry.text.task for entry in entries if isinstance(entry.text, TextToClassify)}
+        return {task: self._follower.find(task) for task in tasks}
+
+    def _ready(self, entries: Sequence[Entry], current: Current) -> Sequence[Entry]:
+        for index, entry in enumerate(entries):
+            if isinstance(entry.text, BadRecordError) or current[entry.text.task] is not None:
+                continue
+            if self._patience(entry) > 0:
+                return entries[:index]
+        return entries
+
+    def _patience(self, entry: Entry) -> float:
+        return hold_seconds(
+            appended_at=datetime.fromtimestamp(entry.record.timestamp / 1000, tz=UTC),
+            started_at=self._started_at,
+            now=datetime.now(UTC),
+            wait_seconds=self._settings.wait_for_model_seconds,
+        )
+
+    async def _hold(self, entry: Entry) -> None:
+        """Wait until there is news, or the text's time is up."""
+        seconds, record = self._patience(entry), entry.record
+        if isinstance(entry.text, TextToClassify) and entry.text.task not in self._waiting_for:
+            self._waiting_for.add(entry.text.task)
+            self._log.info(
+                "waiting_for_model",
+                task=entry.text.task,
+                partition=record.partition,
+                offset=record.offset,
+                seconds=round(seconds, 1),
+            )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), max(seconds, 0.0))
+
+    def _on_event(self, event: FollowerEvent) -> None:
+        """Called in the follower's thread."""
+        log_event(event)
+        self._loop.call_soon_threadsafe(self._take_note, event)
+
+    def _take_note(self, event: FollowerEvent) -> None:
+        if isinstance(event, VersionSwapped):
+            self._waiting_for.discard(event.task)
+        if isinstance(event, FollowEnded):
+            self._kafka.fail(StopError(f"the follower ended: {event.reason}"))
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let whoever waits look again; who waits from now on waits for the next news."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _fail(self, error: BaseException) -> None:
+        self._kafka.fail(error if isinstance(error, Exception) else StopError(repr(error)))
+
+
+def hold_seconds(
+    *, appended_at: datetime, started_at: datetime, now: datetime, wait_seconds: float
+) -> float:
+    """How much longer a text without a version is held; not above zero: its time is up.
+
+    It counts from when the broker took the text, or from when the role started, so that what came
+    while it was down has its time too, and a task that never comes costs each text its wait once.
+    """
+    waited = (now - max(appended_at, started_at)).total_seconds()
+    return min(wait_seconds - waited, wait_seconds)

@@ -1,0 +1,85 @@
+"""Decides which announced versions are to be loaded, in what order and when to try again."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from schemas.model_version import ModelVersion
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A version that waits to be loaded. Times are of one monotonic clock, in seconds."""
+
+    version: ModelVersion
+    announced_at: datetime
+    """When the broker took the announcement."""
+    read_at: float
+    due_at: float
+    attempts: int = 0
+
+
+class Backlog:
+    """Of each task the newest announced version that is not yet served.
+
+    A version at or below the one that is served, or that waits already, is ignored: it is a
+    repetition, or a late word of a worker that lost its race. A refused version counts for nothing,
+    so that the same announced again is tried again.
+
+    Args:
+        tasks: those to follow; None follows all.
+    """
+
+    def __init__(self, tasks: Collection[str] | None = None) -> None:
+        self._tasks = None if tasks is None else frozenset(tasks)
+        self._served: dict[str, int] = {}
+        self._pending: dict[str, Pending] = {}
+
+    def follows(self, task: str) -> bool:
+        """Whether versions of the task are wanted."""
+        return self._tasks is None or task in self._tasks
+
+    def announce(self, version: ModelVersion, *, announced_at: datetime, now: float) -> bool:
+        """Note a version; whether it is to be loaded."""
+        waiting = self._pending.get(version.task)
+        known = waiting.version.version if waiting else self._served.get(version.task, -1)
+        if not self.follows(version.task) or version.version <= known:
+            return False
+        self._pending[version.task] = Pending(
+            version, announced_at=announced_at, read_at=now, due_at=now
+        )
+        return True
+
+    def remove(self, task: str) -> None:
+        """Forget a task; its next version may have any number."""
+        self._served.pop(task, None)
+        self._pending.pop(task, None)
+
+    def due(self, *, now: float) -> Pending | None:
+        """The version that has been due for longest."""
+        ready = [pending for pending in self._pending.values() if pending.due_at <= now]
+        return min(ready, key=lambda pending: pending.due_at, default=None)
+
+    def seconds_until_due(self, *, now: float) -> float | None:
+        """Until a version is due; None while none waits."""
+        return min((max(0.0, one.due_at - now) for one in self._pending.values()), default=None)
+
+    def serve(self, pending: Pending) -> None:
+        """It was loaded."""
+        del self._pending[pending.version.task]
+        self._served[pending.version.task] = pending.version.version
+
+    def refuse(self, pending: Pending) -> None:
+        """It can never be loaded."""
+        del self._pending[pending.version.task]
+
+    def postpone(self, pending: Pending, *, now: float) -> None:
+        """Try it again after a pause that doubles each time."""
+        pause: float = min(
+            FIRST_PAUSE_SECONDS * 2 ** min(pending.attempts, 10), LONGEST_PAUSE_SECONDS
+        )
+        self._pending[pending.version.task] = replace(
+            pending, due_at=now + pause, attempts=pending.attempts + 1
+        )

@@ -1,0 +1,90 @@
+"""Publishes through the Faust app's producer and waits until every replica has the records."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from faust.exceptions import ProducerSendError
+
+from model.errors import RejectError, RetryError, StopError
+from schemas.topics import Topic
+
+
+class BrokerUnavailableError(RetryError):
+    """The broker does not answer or refuses for now."""
+
+
+class RecordTooLargeError(RejectError):
+    """A record is larger than the producer or the topic takes."""
+
+
+class MissingTopicError(StopError):
+    """A topic that the role needs does not exist."""
+
+
+class Outgoing(NamedTuple):
+    """A record to publish; `value` None is a tombstone."""
+
+    topic: Topic
+    value: bytes | None
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Publisher:
+    """The producer of one role (acks=all, idempotent)."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def start(self, topics: Sequence[str]) -> None:
+        """Connect, and look whether the topics are there.
+
+        Raises:
+            BrokerUnavailableError: nobody answers.
+            MissingTopicError: a topic does not exist; says how to make it.
+        """
+        producer = self._app.producer
+        try:
+            await producer.maybe_start()
+            known = await producer._producer.client.fetch_all_metadata()  # noqa: SLF001
+        except (KafkaError, OSError) as error:
+            producer.service_reset()
+            msg = f"cannot reach Kafka at {self._app.settings.bootstrap_servers}: {error}"
+            raise BrokerUnavailableError(msg) from error
+        missing = sorted(set(topics) - known.topics())
+        if missing:
+            msg = f"no such topic: {', '.join(missing)}; `freshet topics` makes them"
+            raise MissingTopicError(msg)
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> list[tuple[int, int]]:
+        """Publish in order and wait for all; returns partition and offset of each.
+
+        Raises:
+            BrokerUnavailableError: at least one was not acknowledged; any may have been written.
+            RecordTooLargeError: one is larger than the producer or the topic takes.
+        """
+        try:
+            sent = [await self._send(record) for record in records]
+            written = await asyncio.gather(*sent)
+        except (MessageSizeTooLargeError, ProducerSendError, KafkaError) as error:
+            raise _translated(error) from error
+        return [(metadata.partition, metadata.offset) for metadata in written]
+
+    async def _send(self, record: Outgoing) -> Any:
+        return await self._app.producer.send(
+            self._app.settings.topic(record.topic.name),
+            record.key,
+            record.value,
+            None,
+            None,
+            list(record.headers),
+        )
+
+
+def _translated(error: Exception) -> RetryError | RejectError:
+    cause = error.__cause__ if isinstance(error, ProducerSendError) else error
+    if isinstance(cause, MessageSizeTooLargeError):
+        return RecordTooLargeError(f"cannot publish: {cause}")
+    return BrokerUnavailableError(f"cannot publish: {cause!r}")

@@ -1,0 +1,247 @@
+"""The training role: windows in, proven versions out.
+
+The order for every round is: lineage entry, events, offset commit. A crash between any two of them
+is a redelivery, which the lineage recognises and the events' ids make harmless.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from aiokafka import ConsumerRecord
+from pydantic import ValidationError
+
+from consumers.app import Outgoing, PartitionBatch, RoleKafka, run_role
+from consumers.dead_letters import dead_letter_of
+from consumers.settings import Settings
+from consumers.telemetry import get_log
+from consumers.training.backlog import Backlog, Place, Waiting
+from consumers.training.messages import Advanced, Committed, Failed, GiveUp, Learn, Refresh, Tip
+from consumers.training.worker import WorkerDiedError, WorkerHandle
+from model.errors import FreshetError, RetryError, StopError
+from model.lineage import LineageEntry
+from schemas.topics import (
+    EVALUATION_EVENTS,
+    MODEL_VERSIONS,
+    TRAINING_WINDOWS,
+    TRAINING_WINDOWS_DEAD,
+)
+from schemas.window import TrainingWindow
+
+MOST_WAITING = 1000
+"""Windows held in memory; more stay on the topic."""
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class LearningStoppedError(StopError):
+    """The worker says that nothing can go well until a person changes something."""
+
+
+class TrainingHandler:
+    """Keeps the backlog, asks the worker, publishes and commits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._log = get_log(role="train")
+        self._backlog = Backlog()
+        self._changed = asyncio.Condition()
+        self._worker = WorkerHandle(settings, self._advanced)
+        self._announced: dict[str, int] = {}
+        self._refreshes: dict[str, str] = {}
+        self._runner: asyncio.Task[None] | None = None
+
+    async def start(self, kafka: RoleKafka) -> None:
+        """Begin to work; the worker warms up while the group is joined."""
+        self._kafka = kafka
+        self._runner = asyncio.create_task(self._run())
+
+    async def assigned(self, partitions: frozenset[Place]) -> None:
+        """Start over on every partition: each is read again from its committed offset."""
+        async with self._changed:
+            self._backlog.drop(partitions)
+
+    async def revoked(self, partitions: frozenset[Place]) -> None:
+        """Forget what another instance will do. A round in hand goes on: its entry decides."""
+        async with self._changed:
+            self._backlog.drop(partitions)
+            # Whoever extends a lineage meanwhile may have died before it announced its entry.
+            self._announced.clear()
+
+    async def batch(self, batch: PartitionBatch) -> None:
+        """Queue the windows of a batch; waits while too many are queued."""
+        for record in batch.records:
+            async with self._changed:
+                await self._changed.wait_for(lambda: len(self._backlog) < MOST_WAITING)
+                await self._take(record)
+                self._changed.notify_all()
+
+    async def stop(self) -> None:
+        """Abandon the round in hand: what it had not committed will be redelivered."""
+        if self._runner is not None:
+            self._runner.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._runner
+        await self._worker.stop()
+
+    async def _take(self, record: ConsumerRecord) -> None:
+        try:
+            window = TrainingWindow.decode(record.value or b"")
+        except ValidationError as error:
+            await self._dead(record, "invalid_window", str(error))
+            self._backlog.passed(record)
+            return
+        self._backlog.add(Waiting(window, record))
+
+    async def _run(self) -> None:
+        """Learn what waits, refresh what is due, until cancelled or stopped by an error."""
+        try:
+            await self._worker.start()
+            while True:
+                await self._wait_for_work()
+                await self._work()
+        except FreshetError as error:
+            self._kafka.fail(error)
+
+    async def _wait_for_work(self) -> None:
+        async with self._changed:
+            if not self._backlog and not self._refreshes:
+                self._log.info("training_idle", backlog=0)
+            await self._changed.wait_for(lambda: bool(self._backlog) or bool(self._refreshes))
+
+    async def _work(self) -> None:
+        # A refresh that is due goes first: a stream that is never idle would starve it.
+        if self._refreshes:
+            task, why = self._refreshes.popitem()
+            await self._settle(task, Refresh(task=task, why=why))
+            return
+        items = self._backlog.next_of_one_task(
+            lambda task: self._settings.task(task).max_windows_per_update
+        )
+        await self._learn(items)
+        async with self._changed:
+            self._backlog.done(items)
+            self._changed.notify_all()
+            ends = self._backlog.committable()
+        await self._kept_up("commit", lambda: self._kafka.commit(ends))
+
+    async def _learn(self, items: Sequence[Waiting]) -> None:
+        """Learn windows together; where that is refused, halve until the bad one stands alone."""
+        task = items[0].window.task
+        windows = tuple(item.window for item in items)
+        failed = await self._settle(task, Learn(task=task, windows=windows))
+        if failed is None:
+            return
+        if len(items) > 1:
+            middle = len(items) // 2
+            await self._learn(items[:middle])
+            await self._learn(items[middle:])
+            return
+        reason = f"{failed.error}: {failed.message}"
+        self._log.error("window_failed", task=task, window_id=windows[0].window_id, reason=reason)
+        refused = await self._settle(task, GiveUp(task=task, windows=windows, reason=reason))
+        if refused is not None:
+            msg = f"cannot even write down that {windows[0].window_id} failed: {refused.message}"
+            raise LearningStoppedError(msg)
+        await self._dead(items[0].record, "window_failed", reason)
+
+    async def _settle(self, task: str, request: Learn | Refresh | GiveUp) -> Failed | None:
+        """Ask until there is an entry, which is then published, or the request is refused."""
+        pause, deaths = 1.0, 0
+        while True:
+            try:
+                reply = await self._ask_in_order(task, request)
+            except WorkerDiedError as error:
+                deaths += 1
+                reply = Failed(fate="retry", error=type(error).__name__, message=str(error))
+                if deaths >= self._settings.max_attempts:
+                    return reply.model_copy(update={"fate": "reject"})
+            if isinstance(reply, Committed):
+                await self._announce(task, reply.entry)
+                if reply.refresh_due:
+                    self._refreshes[task] = reply.refresh_due
+                return None
+            if reply.fate == "reject":
+                return reply
+            if reply.fate == "stop":
+                raise LearningStoppedError(reply.message)
+            self._announced.pop(task, None)
+            self._log.warning(
+                "training_retried", task=task, error=reply.error, reason=reply.message, pause=pause
+            )
+            if reply.tip_moved and isinstance(request, Refresh):
+                return None  # the next window of the task finds out whether it is still due
+            if not reply.tip_moved:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _ask_in_order(
+        self, task: str, request: Learn | Refresh | GiveUp
+    ) -> Committed | Failed:
+        """Publish the tip's events, where they may not have gone out, before it is extended."""
+        if task not in self._announced:
+            reply = await self._worker.ask(Tip(task=task))
+            if isinstance(reply, Failed):
+                return reply
+            await self._announce(task, reply.entry)
+        return await self._worker.ask(request)
+
+    async def _announce(self, task: str, entry: LineageEntry | None) -> None:
+        if entry is None:
+            self._announced.setdefault(task, -1)
+            return
+        key, source = task.encode(), f"/freshet/train/{task}"
+        events = [
+            Outgoing(topic, event.encode(), key, event.headers(source))
+            for topic, event in (
+                (MODEL_VERSIONS, entry.version),
+                (EVALUATION_EVENTS, entry.evaluation),
+            )
+            if event is not None
+        ]
+        await self._kept_up("publish", lambda: self._kafka.publish_all(events))
+        self._announced[task] = entry.sequence
+        self._log.info(
+            "round_committed",
+            task=task,
+            sequence=entry.sequence,
+            kind=entry.kind,
+            outcome=entry.outcome.value,
+            reason=entry.evaluation.reason,
+            **{f"{stage}_seconds": round(s, 3) for stage, s in entry.evaluation.seconds.items()},
+        )
+
+    async def _dead(self, record: ConsumerRecord, reason: str, detail: str) -> None:
+        letter = dead_letter_of(record, reason=reason, detail=detail, now=datetime.now(UTC))
+        await self._kept_up(
+            "publish",
+            lambda: self._kafka.publish(
+                TRAINING_WINDOWS_DEAD,
+                letter.encode(),
+                key=record.key,
+                headers=letter.headers("/freshet/train"),
+            ),
+        )
+
+    async def _kept_up(self, what: str, attempt: Callable[[], Awaitable[object]]) -> None:
+        """Do something that the broker must confirm, until it does."""
+        pause = 1.0
+        while True:
+            try:
+                await attempt()
+            except RetryError as error:
+                self._log.warning("broker_retried", what=what, reason=str(error), pause=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                return
+
+    def _advanced(self, news: Advanced) -> None:
+        self._log.info("training_progress", stage=news.stage, **news.fields)
+
+
+def run(settings: Settings) -> int:
+    """Run the training role until it is told to stop; gives the exit status."""
+    return run_role(
+        settings, role="train", topics=[TRAINING_WINDOWS], handler=TrainingHandler(settings)
+    )

@@ -1,0 +1,108 @@
+"""Reads spans of the log back with a plain kafka-python consumer: no group, no commits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from consumers.broker.clients import kafka_python_options
+from consumers.records import BadRecordError, parse_labeled_text
+from consumers.settings import Settings
+from model.data import Record
+from model.errors import RetryError, SpanDeletedError
+from schemas.base import Span
+
+
+class LogUnavailableError(RetryError):
+    """The broker does not answer, so that the log cannot be read back."""
+
+
+class SpanLog:
+    """The data set, as `model.data.Log` wants it.
+
+    Bad records in a span are passed over: the windows role has sent them to dead letters.
+
+    Args:
+        settings: broker, limits and which tasks are known; the same as the windows role has.
+        quiet_seconds: longest time without a record before the broker counts as silent.
+    """
+
+    def __init__(self, settings: Settings, *, quiet_seconds: float = 30.0) -> None:
+        self._settings = settings
+        self._quiet_seconds = quiet_seconds
+        self._consumer: Any = None
+
+    def read(self, task: str, span: Span, *, strict: bool) -> list[Record]:
+        """The task's valid records in the span, in offset order.
+
+        Raises:
+            SpanDeletedError: retention has deleted some of the span and `strict` is set.
+            LogUnavailableError: the broker does not answer.
+        """
+        place = TopicPartition(span.topic, span.partition)
+        with self._reading(place, span):
+            start = self._start(place, span, strict=strict)
+            return list(self._parsed(place, start, span.end, task))
+
+    def close(self) -> None:
+        """Leave the broker."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _start(self, place: TopicPartition, span: Span, *, strict: bool) -> int:
+        first = int(self._consumer.beginning_offsets([place])[place])
+        if strict and first > span.start:
+            msg = (
+                f"{span} begins before offset {first}, where the log begins by now: retention has "
+                "deleted records that were to be learned; raise retention.ms of the topic"
+            )
+            raise SpanDeletedError(msg)
+        return max(first, span.start)
+
+    def _parsed(self, place: TopicPartition, start: int, end: int, task: str) -> Iterator[Record]:
+        """Records up to `end`; by `position`, since control records never come out."""
+        if start >= end:
+            return
+        self._consumer.seek(place, start)
+        while self._consumer.position(place) < end:
+            before = self._consumer.position(place)
+            batches = self._consumer.poll(timeout_ms=int(self._quiet_seconds * 1000))
+            if not batches and self._consumer.position(place) == before:
+                msg = f"no record of {place.topic}/{place.partition} from offset {before} within "
+                msg += f"{self._quiet_seconds:g} s"
+                raise LogUnavailableError(msg)
+            for raw in batches.get(place, ()):
+                if raw.offset < end:
+                    yield from self._record(raw, task)
+
+    def _record(self, raw: Any, task: str) -> Iterator[Record]:
+        try:
+            parsed = parse_labeled_text(raw, settings=self._settings)
+        except BadRecordError:
+            return
+        if parsed.task == task:
+            yield parsed.record
+
+    @contextmanager
+    def _reading(self, place: TopicPartition, span: Span) -> Iterator[None]:
+        try:
+            if self._consumer is None:
+                self._consumer = KafkaConsumer(
+                    **kafka_python_options(self._settings),
+                    group_id=None,
+                    enable_auto_commit=False,
+                    auto_offset_reset="none",
+                    max_poll_records=5000,
+                )
+            self._consumer.assign([place])
+            yield
+        except OffsetOutOfRangeError as error:
+            msg = f"{span} is not in the log (any more): {error}"
+            raise SpanDeletedError(msg) from error
+        except KafkaError as error:
+            self.close()
+            msg = f"cannot read {span}: {error}"
+            raise LogUnavailableError(msg) from error

@@ -1,0 +1,173 @@
+"""The warm child process: reads requests from stdin, learns, answers on stdout.
+
+It stays up between rounds, so that imports, models and the CUDA context are paid for once. It ends
+when its stdin ends, which is also what a parent's sudden death looks like from here.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TextIO
+
+from consumers.settings import Settings
+from consumers.telemetry import get_log, set_up_logging
+from consumers.training.messages import (
+    REQUEST,
+    Advanced,
+    Committed,
+    Failed,
+    GiveUp,
+    Learn,
+    Ready,
+    Refresh,
+    Start,
+    Tip,
+)
+from consumers.training.span_log import SpanLog
+from model.artifacts import ArtifactStore
+from model.errors import (
+    FreshetError,
+    RejectError,
+    RetryError,
+    SpanMismatchError,
+    TipMovedError,
+)
+from model.learner import Learner
+from model.lineage import LineageEntry
+from model.update import WindowRecords
+from schemas.window import TrainingWindow, digest_ids
+
+_ENDED = ""
+
+
+class Worker:
+    """Answers requests, one at a time."""
+
+    def __init__(self, settings: Settings, out: TextIO) -> None:
+        self._settings = settings
+        self._out = out
+        self._log = SpanLog(settings)
+        self._learner = Learner(
+            ArtifactStore(settings.store),
+            cache=Path(settings.cache).expanduser(),
+            device=settings.device,
+            threads=settings.threads,
+            progress=self._advanced,
+        )
+
+    def warm_up(self) -> None:
+        """Load what the first window would wait for."""
+        self._learner.warm_up(self._settings.task(""))
+        self.say(Ready())
+
+    def answer(self, line: str) -> None:
+        """Do what a request asks and say how it went."""
+        request = REQUEST.validate_json(line)
+        try:
+            self.say(self._done(request))
+        except FreshetError as error:
+            self.say(
+                Failed(
+                    fate=_fate(error),
+                    error=type(error).__name__,
+                    message=str(error),
+                    tip_moved=isinstance(error, TipMovedError),
+                )
+            )
+
+    def say(self, message: Any) -> None:
+        """Write one line."""
+        self._out.write(message.model_dump_json() + "\n")
+        self._out.flush()
+
+    def _done(self, request: Tip | Learn | Refresh | GiveUp) -> Committed:
+        config = self._settings.task(request.task)
+        entry: LineageEntry | None
+        match request:
+            case Tip():
+                entry = self._learner.tip(request.task)
+            case Learn():
+                waiting = self._learner.unaccounted(request.task, request.windows, config)
+                entry = (
+                    self._learner.increment(request.task, self._read(waiting), config)
+                    if waiting
+                    else None
+                )
+            case Refresh():
+                entry = self._learner.refresh(request.task, request.why, self._log, config)
+            case GiveUp():
+                entry = self._learner.fail(request.task, request.windows, request.reason, config)
+        return Committed(entry=entry, refresh_due=self._learner.due(request.task, config))
+
+    def _read(self, windows: Sequence[TrainingWindow]) -> list[WindowRecords]:
+        self._advanced("reading", records=sum(window.num_records for window in windows))
+        return [WindowRecords(window, self._checked(window)) for window in windows]
+
+    def _checked(self, window: TrainingWindow) -> list[Any]:
+        """The window's records; the log must say what the window said."""
+        records = self._log.read(window.task, window.span, strict=True)
+        digest = digest_ids(record.id for record in records)
+        if len(records) != window.num_records or digest != window.digest:
+            msg = (
+                f"{window.span} holds {len(records)} valid records of {window.task}, the window "
+                f"says {window.num_records}"
+                + ("" if len(records) != window.num_records else " with other ids")
+                + "; were limits or strict_tasks changed between the roles?"
+            )
+            raise SpanMismatchError(msg)
+        return records
+
+    def _advanced(self, stage: str, /, **fields: Any) -> None:
+        self.say(Advanced(stage=stage, fields=fields))
+
+
+def _fate(error: FreshetError) -> Any:
+    if isinstance(error, RetryError):
+        return "retry"
+    return "reject" if isinstance(error, RejectError) else "stop"
+
+
+def _lines(queue: SimpleQueue[str]) -> None:
+    """Hand stdin on; when it ends, end at once, also in the middle of a fit."""
+    for line in sys.stdin:
+        queue.put(line)
+    os._exit(0)
+
+
+def _own_stdout() -> TextIO:
+    """Keep stdout for answers: whatever else prints goes to stderr."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return out
+
+
+def main() -> None:
+    """Serve requests until stdin ends."""
+    # Ctrl-C reaches the whole group; the parent decides when the child stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out = _own_stdout()
+    queue: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_lines, args=(queue,), daemon=True).start()
+    settings = Start.model_validate_json(queue.get()).whole_settings()
+    set_up_logging(level=settings.log_level, log_format=settings.log_format)
+    log = get_log(role="train", process="worker")
+    _cap_threads(settings.threads)
+    worker = Worker(settings, out)
+    worker.warm_up()
+    log.info("worker_ready", pid=os.getpid())
+    while True:
+        worker.answer(queue.get())
+
+
+def _cap_threads(threads: int) -> None:
+    from model.device import cap_threads  # noqa: PLC0415 - after logging is set up
+
+    cap_threads(threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""The object store that holds every version: a local folder, S3, GCS or Azure, by its URI.
+
+A name is either absent or whole. On a local folder each put is staged beside, synced to disk,
+renamed into place and its folders synced, so that what `put` and `create` returned survives a power
+failure and no reader ever meets half a file; the cloud stores promise as much by themselves.
+"""
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import obstore
+from obstore.exceptions import AlreadyExistsError as ObstoreExistsError
+from obstore.exceptions import BaseError as ObstoreError
+from obstore.store import ObjectStore, from_url
+
+from model.errors import (
+    AlreadyExistsError,
+    ArtifactRefusedError,
+    ConfigError,
+    NotFoundError,
+    StoreUnavailableError,
+)
+from schemas.model_version import ARTIFACT_PATH, Artifact
+
+MAX_ARTIFACT_BYTES = 8 * 2**30
+"""Larger artifacts are refused before a byte of them is read."""
+
+_STAGING = ".staging"  # no artifact path starts with a dot, so it is never listed
+_CONNECT_SECONDS, _REQUEST_SECONDS, _RETRIES = 5, 120, 4
+
+
+class ArtifactReader(Protocol):
+    """Where verified artifacts come from: the store itself or a cache before it."""
+
+    def fetch(self, artifact: Artifact) -> bytes:
+        """The bytes, proven to be those that the artifact names.
+
+        Raises:
+            ArtifactRefusedError: it is missing, too large, or its size or digest differ.
+            StoreUnavailableError: the store does not answer.
+        """
+        ...
+
+
+class ArtifactStore:
+    """Whole files under one root, which several processes may use at once.
+
+    Every method blocks, and raises `StoreUnavailableError` where the store does not answer, refuses
+    or has no room. Credentials and endpoints come from where each cloud's own tools find them.
+
+    Args:
+        uri: a folder (a relative one counts from the working directory), `file://`, `s3://`,
+            `gs://`, `az://` or `memory:///`.
+
+    Raises:
+        ConfigError: the address names no store.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._folder = _local_folder(uri)
+        self.uri = uri if self._folder is None else str(self._folder)
+        """The root, absolute: what a writer puts into a version's `uri`."""
+        self.is_local = self._folder is not None
+        """Whether it is a folder of this machine, so that a cache before it gains nothing."""
+        self._store = _open(uri, self._folder)
+
+    def put(self, path: str, data: bytes) -> Artifact:
+        """Write a file, in place of what was there, and return what proves it."""
+        _check(path)
+        with _faults(path):
+            self._write(path, data, create=False)
+        return artifact_of(path, data)
+
+    def create(self, path: str, data: bytes) -> Artifact:
+        """Write a file where there is none; of several writers exactly one succeeds.
+
+        A put that is retried after it had succeeded says that the name exists: compare what it
+        holds before calling the race lost.
+
+        Raises:
+            AlreadyExistsError: there is one; it is unchanged.
+        """
+        _check(path)
+        with _faults(path):
+            self._write(path, data, create=True)
+        return artifact_of(path, data)
+
+    def get(self, path: str) -> bytes:
+        """The bytes of a file, unverified.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        _check(path)
+        with _faults(path):
+            return bytes(obstore.get(self._store, path).bytes())
+
+    def fetch(self, artifact: Artifact) -> bytes:
+        """The bytes of a file, proven to be those that the artifact names."""
+        _check(artifact.path)
+        try:
+            with _faults(artifact.path):
+                found = obstore.get(self._store, artifact.path)
+                _check_size(artifact, found.meta["size"])
+                data = bytes(found.bytes())
+        except NotFoundError as e:
+            msg = f"{artifact.path}: it is missing in {self.uri}"
+            raise ArtifactRefusedError(msg) from e
+        verify(artifact, data)
+        return data
+
+    def list(self, prefix: str = "", *, after: str | None = None) -> list[str]:
+        """Every path below the folder `prefix`, in order of their names; those past `after`."""
+        if prefix:
+            _check(prefix)
+        with _faults(prefix):
+            found = obstore.list(self._store, prefix or None, offset=after).collect()
+        return sorted(meta["path"] for meta in found if ARTIFACT_PATH.fullmatch(meta["path"]))
+
+    def delete(self, prefix: str) -> None:
+        """Remove the file `prefix` and everything below it; nothing there is no fault."""
+        _check(prefix)
+        for path in (*self.list(prefix), prefix):
+            try:
+                with _faults(path):
+                    obstore.delete(self._store, path)
+            except NotFoundError:
+                continue  # another process removed it, or `prefix` is a folder
+
+    def _write(self, path: str, data: bytes, *, create: bool) -> None:
+        if self._folder is None:
+            mode: Any = "create" if create else "overwrite"
+            obstore.put(self._store, path, data, mode=mode)
+            return
+        staged = f"{_STAGING}/{uuid.uuid4().hex}"
+        try:
+            obstore.put(self._store, staged, data, use_multipart=False)
+            _sync(self._folder / staged)
+            obstore.rename(self._store, staged, path, overwrite=not create)
+        except BaseException:
+            with suppress(OSError):
+                (self._folder / staged).unlink()
+            raise
+        for parent in PurePosixPath(path).parents:
+            _sync(self._folder / parent)
+
+
+def artifact_of(path: str, data: bytes) -> Artifact:
+    """The artifact that `data` under `path` is."""
+    return Artifact(path=path, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+def verify(artifact: Artifact, data: bytes) -> None:
+    """Check that the bytes are those that the artifact names.
+
+    Raises:
+        ArtifactRefusedError: size or digest differ.
+    """
+    _check_size(artifact, len(data))
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != artifact.sha256:
+        msg = f"{artifact.path}: its SHA-256 is {digest}, not {artifact.sha256}"
+        raise ArtifactRefusedError(msg)
+
+
+def _check_size(artifact: Artifact, size: int) -> None:
+    if size != artifact.size_bytes or size > MAX_ARTIFACT_BYTES:
+        msg = (
+            f"{artifact.path}: it has {size} bytes, not {artifact.size_bytes}"
+            if size != artifact.size_bytes
+            else f"{artifact.path}: its {size} bytes are over the limit of {MAX_ARTIFACT_BYTES}"
+        )
+        raise ArtifactRefusedError(msg)
+
+
+def _check(path: str) -> None:
+    if not ARTIFACT_PATH.fullmatch(path):
+        msg = f"{path!r} is not a path of an artifact (letters, digits and ._- between slashes)"
+        raise ArtifactRefusedError(msg)
+
+
+def _local_folder(uri: str) -> Path | None:
+    if uri.startswith("file://"):
+        return Path(uri.removeprefix("file://")).absolute()
+    if re.match(r"[a-z][a-z0-9+.-]*:", uri):
+        return None
+    return Path(uri).expanduser().absolute()
+
+
+def _open(uri: str, folder: Path | None) -> ObjectStore:
+    try:
+        if folder is not None:
+            return from_url(folder.as_uri(), mkdir=True, automatic_cleanup=True)
+        if uri.startswith("memory:"):
+            return from_url(uri)
+        return from_url(
+            uri,
+            client_options={
+                "connect_timeout": f"{_CONNECT_SECONDS}s",
+                "timeout": f"{_REQUEST_SECONDS}s",
+            },
+            retry_config={"max_retries": _RETRIES},
+        )
+    except (ObstoreError, OSError, ValueError) as e:
+        msg = f"store is {uri!r}: {_first_line(e)}"
+        raise ConfigError(msg) from e
+
+
+@contextmanager
+def _faults(path: str) -> Iterator[None]:
+    """Turn the faults of obstore and of the disk into this project's."""
+    try:
+        yield
+    except FileNotFoundError as e:
+        raise NotFoundError(f"{path}: not found") from e
+    except ObstoreExistsError as e:
+        raise AlreadyExistsError(f"{path}: exists") from e
+    except (ObstoreError, OSError) as e:
+        raise StoreUnavailableError(f"{path}: {_first_line(e)}") from e
+
+
+def _sync(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # deleted meanwhile: nothing to keep
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,91 @@
+"""What a round adds to and takes from what is learned, row by row, so that it can be undone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from model.intake import Intake
+from model.journal import Row
+from model.state import Features, TaskState, stacked
+from model.statistics import Statistics
+
+TRIES_OF_A_REJECTED_ROUND = 3
+"""How many later increments try the records of a rejected one again."""
+
+
+def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, ...]:
+    """The journal rows of an increment: what it takes back, then what it brings.
+
+    An old row is taken back with a negative weight only where it counts in the statistics; a
+    held-out or set-apart one just gives way to the new row of its id.
+
+    Args:
+        intake: its records (N).
+        features: (N, D) of `intake.taken`, in order.
+        state: the state before.
+    """
+    apart = {*state.set_apart, *(state.tip.given_up if state.tip else ())}
+    back = (
+        replace(old, weight=-old.weight, sequence=state.sequence)
+        for old in intake.taken_back
+        if old.part == "learn" and old.features is not None and old.sequence not in apart
+    )
+    brought = (
+        Row(
+            id=item.record.id,
+            label=item.record.label,
+            part=item.part,
+            sequence=state.sequence,
+            text_hash=item.text_hash,
+            topic=item.record.topic,
+            partition=item.record.partition,
+            offset=item.record.offset,
+            event_time=item.record.event_time,
+            weight=1.0,
+            features=features[index],
+        )
+        for index, item in enumerate(intake.taken)
+    )
+    return (*back, *brought)
+
+
+def applied(
+    statistics: Statistics, rows: Iterable[Row], label_index: Mapping[str, int]
+) -> Statistics:
+    """The statistics with the learned rows added, then those of negative weight subtracted.
+
+    One product for each sign, in the order of the rows: the same rows give the same bits.
+    """
+    grown = statistics.with_labels(len(label_index))
+    counted = [row for row in rows if row.part == "learn" and row.features is not None]
+    gained = [row for row in counted if row.weight > 0]
+    lost = [row for row in counted if row.weight < 0]
+    if gained:
+        grown = grown.add(*_columns(gained, label_index, statistics.dim))
+    if lost:
+        grown = grown.subtract(*_columns(lost, label_index, statistics.dim))
+    return grown
+
+
+def _columns(
+    rows: Sequence[Row], label_index: Mapping[str, int], dim: int
+) -> tuple[Features, list[int], list[float]]:
+    features = stacked([row.features for row in rows if row.features is not None], dim)
+    return features, [label_index[row.label] for row in rows], [abs(row.weight) for row in rows]
+
+
+def set_apart_without(
+    set_apart: Mapping[int, tuple[Row, ...]], taken_back: Iterable[Row]
+) -> dict[int, tuple[Row, ...]]:
+    """The rows of rejected rounds, less those that a correction replaces."""
+    replaced = {(row.id, row.sequence) for row in taken_back}
+    return {
+        sequence: tuple(
+            row for row in rows if row.weight < 0 or (row.id, row.sequence) not in replaced
+        )
+        for sequence, rows in set_apart.items()
+    }
+
+
+def worn_out(set_apart: Mapping[int, tuple[Row, ...]], *, sequence: int) -> tuple[int, ...]:
+    """The rejected rounds that round `sequence` was the last to try again."""
+    return tuple(held for held in set_apart if sequence - held >= TRIES_OF_A_REJECTED_ROUND)

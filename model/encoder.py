@@ -1,0 +1,277 @@
+"""Turns texts into features: a transformer, its tokenizer and a pooling as one unit.
+
+The same `Pooled` module is fitted (`model.fit`), exported (`model.onnx_export`) and run here: what
+is learned, what is served and what the head is solved on cannot drift apart.
+"""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.base_model import (
+    architecture_json,
+    empty_transformer,
+    load_pretrained,
+    position_limit,
+    resolve_base_model,
+    tokenizer_json,
+)
+from model.config import EncoderConfig
+from model.device import DeviceName, cap_threads, resolve_device
+from model.errors import ArtifactRefusedError, NotFiniteError
+
+__all__ = [
+    "Encoder",
+    "FeatureSpec",
+    "Features",
+    "Pooled",
+    "cap_threads",
+    "length_batches",
+    "pool",
+    "resolve_base_model",
+    "resolve_device",
+]
+
+Features = NDArray[np.float32]
+PoolingName = Literal["mean", "cls", "last"]
+
+WEIGHTS = "model.safetensors"
+ARCHITECTURE = "config.json"
+TOKENIZER = "tokenizer.json"
+SPEC = "encoder.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """How token states become features; it is stored beside the weights and part of the digest."""
+
+    pooling: PoolingName
+    max_tokens: int
+    """Special tokens included; never more than the model has positions for."""
+    pad_id: int
+
+
+class Pooled(nn.Module):
+    """A transformer whose token states are pooled and scaled to unit length.
+
+    Unit length was chosen by trial (MiniLM as it comes, discriminant at shrinkage 0.3 on 1,500
+    records): 0.745 against 0.729 on financial headlines, 0.654 either way on stock chatter, 0.784
+    against 0.786 on tweets about airlines.
+    """
+
+    def __init__(self, transformer: nn.Module, pooling: PoolingName) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.pooling = pooling
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Features (B, D) of token ids (B, T) whose padding, to the right, has mask 0."""
+        output = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
+        states = output.last_hidden_state.float()
+        return functional.normalize(pool(states, attention_mask, self.pooling), dim=-1)
+
+
+def pool(states: Tensor, attention_mask: Tensor, pooling: PoolingName) -> Tensor:
+    """One vector (B, D) for each row of token states (B, T, D), blind to padding."""
+    if pooling == "cls":
+        return states[:, 0]
+    if pooling == "last":
+        last = (attention_mask.sum(dim=1) - 1).clamp(min=0)
+        return states.gather(1, last[:, None, None].expand(-1, 1, states.shape[-1])).squeeze(1)
+    mask = attention_mask.unsqueeze(-1).to(states.dtype)
+    return (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
+
+
+class Encoder:
+    """A pooled transformer with its tokenizer; nothing here changes its weights.
+
+    `load` takes a base model, `from_files` what `files` gave. Fitting works on a `clone`.
+    """
+
+    def __init__(
+        self,
+        module: Pooled,
+        *,
+        spec: FeatureSpec,
+        tokenizer_json: str,
+        architecture_json: str,
+        batch_tokens: int,
+    ) -> None:
+        self.module = module.eval()
+        self.spec = spec
+        self.tokenizer_json = tokenizer_json
+        self.architecture_json = architecture_json
+        self.batch_tokens = batch_tokens
+        self._tokenizer = Tokenizer.from_str(tokenizer_json)
+        self._digest: str | None = None
+
+    @classmethod
+    def load(
+        cls, name: str | Path, *, config: EncoderConfig, device: DeviceName | torch.device = "auto"
+    ) -> Self:
+        """Load a base model by `resolve_base_model`, or a folder that holds `files`.
+
+        Raises:
+            ConfigError: there is no such model, or it is not an encoder that can be used here.
+        """
+        where = resolve_base_model(str(name))
+        if (Path(where) / SPEC).is_file():
+            return cls.from_files(Path(where), config=config, device=device)
+        transformer, tokenizer = load_pretrained(where)
+        spec = FeatureSpec(
+            pooling=config.pooling,
+            max_tokens=min(config.max_tokens, position_limit(transformer, tokenizer)),
+            pad_id=tokenizer.pad_token_id or 0,
+        )
+        return cls(
+            Pooled(transformer, spec.pooling).to(_device(device)),
+            spec=spec,
+            tokenizer_json=tokenizer_json(tokenizer, spec.max_tokens),
+            architecture_json=architecture_json(transformer),
+            batch_tokens=config.batch_tokens,
+        )
+
+    @classmethod
+    def from_files(
+        cls,
+        files: Mapping[str, bytes] | Path,
+        *,
+        config: EncoderConfig,
+        device: DeviceName | torch.device = "auto",
+    ) -> Self:
+        """Rebuild what `files` gave; of `config` only `batch_tokens` is taken.
+
+        Raises:
+            ArtifactRefusedError: a file is missing or the weights do not fit the architecture.
+        """
+        try:
+            held = _read(files)
+            spec = FeatureSpec(**json.loads(held[SPEC]))
+            transformer = empty_transformer(held[ARCHITECTURE].decode())
+            transformer.load_state_dict(safetensors.torch.load(held[WEIGHTS]))
+            json.loads(held[TOKENIZER])  # tokenizers has no error class of its own to catch
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            msg = f"these files are not an encoder: {error!r}"
+            raise ArtifactRefusedError(msg) from error
+        return cls(
+            Pooled(transformer, spec.pooling).to(_device(device)),
+            spec=spec,
+            tokenizer_json=held[TOKENIZER].decode(),
+            architecture_json=held[ARCHITECTURE].decode(),
+            batch_tokens=config.batch_tokens,
+        )
+
+    @property
+    def dim(self) -> int:
+        """Width of the features."""
+        return int(cast("Any", self.module.transformer).config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.module.parameters()).device
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over weights, architecture, tokenizer, pooling and length: what keys features."""
+        if self._digest is None:
+            digest = hashlib.sha256()
+            for name, content in sorted(self.files().items()):
+                digest.update(f"{name} {len(content)}\n".encode())
+                digest.update(content)
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    def files(self) -> dict[str, bytes]:
+        """Everything needed to rebuild it; the bytes depend on nothing else."""
+        state = self.module.transformer.state_dict()
+        return {
+            WEIGHTS: safetensors.torch.save({k: v.cpu().contiguous() for k, v in state.items()}),
+            ARCHITECTURE: self.architecture_json.encode(),
+            TOKENIZER: self.tokenizer_json.encode(),
+            SPEC: json.dumps(asdict(self.spec), sort_keys=True).encode(),
+        }
+
+    def clone(self) -> "Encoder":
+        """An encoder of its own with the same weights, on the same device."""
+        return Encoder(
+            copy.deepcopy(self.module),
+            spec=self.spec,
+            tokenizer_json=self.tokenizer_json,
+            architecture_json=self.architecture_json,
+            batch_tokens=self.batch_tokens,
+        )
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, truncated, not padded."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+    def padded(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Token ids and attention mask (B, T), padded to the right, on the encoder's device."""
+        width = max(1, *(len(row) for row in rows))
+        ids = np.full((len(rows), width), self.spec.pad_id, dtype=np.int64)
+        mask = np.zeros((len(rows), width), dtype=np.int64)
+        for index, row in enumerate(rows):
+            ids[index, : len(row)] = row
+            mask[index, : len(row)] = 1
+        return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+
+    def features(self, texts: Sequence[str]) -> Features:
+        """Features (N, D), float32, of unit length, in the order of the texts.
+
+        The same list of texts gives the same bits on the same machine; another grouping of the
+        same texts may differ in the last ones, since padding changes how sums are cut up.
+
+        Raises:
+            NotFiniteError: a feature is not a finite number.
+        """
+        rows = self.tokenize(texts)
+        result = np.zeros((len(rows), self.dim), dtype=np.float32)
+        with torch.inference_mode():
+            for batch in length_batches([len(row) for row in rows], self.batch_tokens):
+                ids, mask = self.padded([rows[index] for index in batch])
+                result[batch] = self.module(ids, mask).cpu().numpy()
+        if not np.isfinite(result).all():
+            bad = int((~np.isfinite(result).all(axis=1)).sum())
+            msg = f"{bad} of {len(rows)} texts have features that are not finite"
+            raise NotFiniteError(msg)
+        return result
+
+
+def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices by rising length, in groups of at most `batch_tokens` tokens with the padding.
+
+    A text longer than `batch_tokens` is a group of its own. Ties keep their order.
+    """
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and lengths[index] * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _read(files: Mapping[str, bytes] | Path) -> Mapping[str, bytes]:
+    if isinstance(files, Path):
+        names = (WEIGHTS, ARCHITECTURE, TOKENIZER, SPEC)
+        return {name: (files / name).read_bytes() for name in names}
+    return files
+
+
+def _device(device: DeviceName | torch.device) -> torch.device:
+    return device if isinstance(device, torch.device) else resolve_device(device)

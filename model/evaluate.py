@@ -1,0 +1,175 @@
+"""Champion and candidate on the same held-out records: the evidence that the gate weighs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.config import TaskConfig
+from model.gate import Paired, decide, decide_first
+from model.head import LinearHead
+from model.holdout import HoldoutRow
+from model.state import Features, TaskState, stacked
+from model.statistics import Statistics
+from schemas.evaluation import Comparison, Outcome, SliceAccuracy
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the gate decided about a candidate, and on which evidence."""
+
+    outcome: Outcome
+    reason: str
+    new: Comparison
+    old: Comparison
+    slices: tuple[SliceAccuracy, ...]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Paired outcomes on new and old judge records, and what is reported beside them."""
+
+    new: Paired
+    old: Paired
+    majority_right: Flags
+    """Whether the most frequent learned label is right, on every judge record."""
+    candidate_right: Flags
+    """On every judge record, also those whose label the champion does not know."""
+    slices: tuple[SliceAccuracy, ...]
+    metrics: dict[str, float]
+
+
+def judge(
+    state: TaskState,
+    head: LinearHead,
+    statistics: Statistics,
+    *,
+    candidate_features: Mapping[str, Features],
+    config: TaskConfig,
+) -> Judgement:
+    """Compare a candidate with the champion on the judge records, and let the gate decide.
+
+    Args:
+        state: with the champion's head, and the champion's features of every judge record.
+        head: the candidate's.
+        statistics: what the candidate's head was solved from.
+        candidate_features: features (D,) of every judge record under the candidate's encoder.
+        config: margins, and how many rounds are *new*.
+    """
+    rows = state.holdout.part("judge")
+    theirs = stacked([candidate_features[row.id] for row in rows], statistics.dim)
+    champion = state.head
+    evidence = weigh(
+        rows,
+        champion=answers(champion, state.holdout_features(rows), state.labels)
+        if champion
+        else None,
+        candidate=answers(head, theirs, state.labels),
+        champion_labels=_learned_labels(state),
+        majority=state.labels[int(statistics.counts.argmax())],
+        recent_from=recent_from(state.holdout.rows, config.holdout.recent_windows),
+    )
+    if champion is None:
+        decision = decide_first(
+            evidence.candidate_right,
+            evidence.majority_right,
+            single_label=bool((statistics.counts > 0).sum() == 1),
+        )
+    else:
+        decision = decide(evidence.new, evidence.old, config=config.gate)
+    return Judgement(
+        outcome=Outcome.PROMOTED if decision.outcome == "promote" else Outcome.REJECTED,
+        reason=decision.reason,
+        new=decision.new,
+        old=decision.old,
+        slices=evidence.slices,
+        metrics=evidence.metrics,
+    )
+
+
+def _learned_labels(state: TaskState) -> list[str]:
+    """The labels of which the champion has learned records; it cannot answer with another."""
+    counts = state.statistics.counts
+    return [label for label, count in zip(state.labels, counts, strict=False) if count > 0]
+
+
+def recent_from(rows: Iterable[HoldoutRow], rounds: int) -> int:
+    """The sequence from which on held-out records are *new*: the last `rounds` that brought any."""
+    brought = sorted({row.sequence for row in rows})
+    return brought[-rounds:][0] if brought else 0
+
+
+def answers(head: LinearHead, features: Features, labels: Sequence[str]) -> list[str]:
+    """The head's label for each row of features (N, D); its columns are the first of `labels`."""
+    return [labels[index] for index in head.predict(features)] if len(features) else []
+
+
+def weigh(
+    rows: Sequence[HoldoutRow],
+    *,
+    champion: Sequence[str] | None,
+    candidate: Sequence[str],
+    champion_labels: Iterable[str],
+    majority: str,
+    recent_from: int,
+) -> Evidence:
+    """Pair the answers on judge records.
+
+    Args:
+        rows: the judge records (N).
+        champion: its answer to each, or None where nothing serves yet.
+        candidate: its answer to each.
+        champion_labels: a record of any other label is reported apart, since the champion could
+            not have known it.
+        majority: the most frequent learned label.
+        recent_from: records that came with this sequence or a later one are *new*.
+    """
+    known = set(champion_labels)
+    right = _flags(answer == row.label for answer, row in zip(candidate, rows, strict=True))
+    shared = _flags(champion is None or row.label in known for row in rows)
+    before = (
+        np.zeros(len(rows), bool)
+        if champion is None
+        else _flags(answer == row.label for answer, row in zip(champion, rows, strict=True))
+    )
+    new = _flags(row.sequence >= recent_from for row in rows)
+    metrics: dict[str, float] = {}
+    if not shared.all():
+        metrics["new_label_accuracy"] = float(right[~shared].mean())
+        metrics["new_label_records"] = float((~shared).sum())
+    return Evidence(
+        new=Paired(champion_right=before[shared & new], candidate_right=right[shared & new]),
+        old=Paired(champion_right=before[shared & ~new], candidate_right=right[shared & ~new]),
+        majority_right=_flags(row.label == majority for row in rows),
+        candidate_right=right,
+        slices=_slices(rows, None if champion is None else before, right),
+        metrics=metrics,
+    )
+
+
+def _flags(values: Iterable[bool]) -> Flags:
+    return np.fromiter(values, dtype=bool)
+
+
+def _slices(
+    rows: Sequence[HoldoutRow], before: Flags | None, right: Flags
+) -> tuple[SliceAccuracy, ...]:
+    """Accuracy by label and, where it is given, by source."""
+    members: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        members.setdefault(f"label:{row.label}", []).append(index)
+        if row.source is not None:
+            members.setdefault(f"source:{row.source}", []).append(index)
+    return tuple(
+        SliceAccuracy(
+            name=name,
+            num_records=len(held),
+            champion=None if before is None else float(before[held].mean()),
+            candidate=float(right[held].mean()),
+        )
+        for name, held in sorted(members.items())
+    )

@@ -1,0 +1,128 @@
+"""What an update takes in: each record of its windows meets one fate, and is counted once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from model.config import HoldoutConfig, TaskConfig
+from model.data import Record
+from model.errors import RejectError
+from model.journal import Journal, Row
+from model.splits import Part, split_of, text_hash
+from schemas.evaluation import RecordCounts
+
+
+class TooManyLabelsError(RejectError):
+    """An update would add more labels than the task allows: most likely a fault of the producer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record that is new to the task, and the side of the split on which it falls."""
+
+    record: Record
+    part: Part
+    text_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The records to learn and to hold out, in log order, and what they replace."""
+
+    taken: tuple[Taken, ...]
+    taken_back: tuple[Row, ...]
+    """Rows whose ids came again with another label: their old side is undone."""
+    counts: RecordCounts
+    trained_through: dict[str, int]
+    labels: tuple[str, ...]
+    """Known labels with the new ones behind, in order of arrival."""
+
+
+def take_in(
+    windows: Sequence[tuple[str, int, Sequence[Record]]],
+    *,
+    journal: Journal,
+    labels: tuple[str, ...],
+    trained_through: Mapping[str, int],
+    split: HoldoutConfig,
+    config: TaskConfig,
+) -> Intake:
+    """Trim, recognise duplicates and corrections, and split.
+
+    A record below `trained_through` is accounted for by an earlier entry. An id that is known with
+    the same label is a duplicate; with another label it is a correction, and the newest one counts.
+
+    Args:
+        windows: `topic/partition`, end offset (exclusive) and records of each window, in order.
+        journal: the newest records that are known.
+        labels: known labels.
+        trained_through: per `topic/partition`.
+        split: salt and share of the holdout, as frozen with the task.
+        config: limits.
+
+    Raises:
+        TooManyLabelsError: more new labels than `max_new_labels`.
+    """
+    through = dict(trained_through)
+    fresh: dict[str, Record] = {}
+    trimmed = duplicates = 0
+    taken_back: dict[str, Row] = {}
+    for place, end, records in windows:
+        below = through.get(place, 0)
+        through[place] = max(below, end)
+        for record in records:
+            known = journal.get(record.id)
+            in_hand = fresh.get(record.id)
+            if record.offset < below:
+                trimmed += 1
+            elif in_hand is not None:
+                # The same id twice in one update: the newest label counts, the other is a repeat.
+                duplicates += 1
+                if in_hand.label != record.label:
+                    fresh[record.id] = record
+            elif known is not None and known.label == record.label:
+                duplicates += 1
+            else:
+                fresh[record.id] = record
+                if known is not None:
+                    taken_back[record.id] = known
+    taken = tuple(_placed(record, split) for record in fresh.values())
+    counts = RecordCounts(
+        learned=sum(item.part == "learn" for item in taken),
+        held_out=sum(item.part != "learn" for item in taken),
+        duplicates=duplicates,
+        trimmed=trimmed,
+        corrected=len(taken_back),
+        conflicting=_conflicts(taken, journal),
+    )
+    grown = _grown(labels, taken, limit=config.max_new_labels)
+    return Intake(taken, tuple(taken_back.values()), counts, through, grown)
+
+
+def _placed(record: Record, split: HoldoutConfig) -> Taken:
+    part = split_of(record.text, salt=split.salt, share=split.share)
+    return Taken(record, part, text_hash(record.text))
+
+
+def _conflicts(taken: Sequence[Taken], journal: Journal) -> int:
+    """Texts that are known, or come again, with another label under another id."""
+    seen: dict[str, str] = {}
+    conflicting = 0
+    for item in taken:
+        known = journal.get(item.record.id)
+        other = seen.get(item.text_hash) or journal.label_of_text(item.text_hash)
+        if other is not None and other != item.record.label and known is None:
+            conflicting += 1
+        seen[item.text_hash] = item.record.label
+    return conflicting
+
+
+def _grown(labels: tuple[str, ...], taken: Sequence[Taken], *, limit: int) -> tuple[str, ...]:
+    grown = dict.fromkeys((*labels, *(item.record.label for item in taken)))
+    added = len(grown) - len(labels)
+    if added > limit:
+        msg = (
+            f"these windows would add {added} labels to the {len(labels)} known, more than "
+            f"max_new_labels={limit}; mend the producer or raise the limit"
+        )
+        raise TooManyLabelsError(msg)
+    return tuple(grown)

@@ -1,0 +1,183 @@
+"""Keeps tasks warm between rounds and runs their recipes against a store."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from model.artifacts import ArtifactStore
+from model.config import EncoderConfig, TaskConfig
+from model.data import Log, Progress
+from model.device import DeviceName
+from model.encoder import Encoder
+from model.exporter import Exporter
+from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.refresh import refresh, refresh_due
+from model.release import Clock, Findings, Round, commit_round
+from model.state import TaskState, fresh_state, load_state
+from model.stopwatch import Stopwatch
+from model.update import WindowRecords, increment
+from schemas.evaluation import Outcome, RecordCounts
+from schemas.window import TrainingWindow
+
+
+def wall_clock() -> datetime:
+    """Now, aware."""
+    return datetime.now(UTC)
+
+
+class Learner:
+    """The warm side of learning: one state a task, base models and the exporter stay loaded.
+
+    Before each round the tip is read again: where another worker has extended the lineage, the
+    state is loaded anew.
+
+    Args:
+        store: where versions live.
+        cache: folder of this machine for graph templates.
+        device: where models run.
+        threads: of onnxruntime while it proves; 0 is its own choice.
+        progress: told how far a round is.
+        clock: now, aware.
+    """
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        *,
+        cache: Path,
+        device: DeviceName,
+        threads: int,
+        progress: Progress,
+        clock: Clock = wall_clock,
+    ) -> None:
+        self._store = store
+        self._device = device
+        self._progress = progress
+        self._clock = clock
+        self._exporter = Exporter(store, cache, threads=threads)
+        self._states: dict[str, TaskState] = {}
+        self._base_models: dict[EncoderConfig, Encoder] = {}
+
+    def warm_up(self, config: TaskConfig) -> None:
+        """Load the base model, run it once and export it: the first window need not wait."""
+        encoder = self._base_model(config.encoder)
+        encoder.features(["The first text pays for what is loaded late."])
+        self._exporter.prepare(encoder)
+
+    def tip(self, task: str) -> LineageEntry | None:
+        """The last entry of a task, from the store."""
+        return Lineage(self._store, task).tip()
+
+    def increment(
+        self, task: str, windows: Sequence[WindowRecords], config: TaskConfig
+    ) -> LineageEntry:
+        """Learn windows; see `model.update.increment`."""
+        lineage, state = self._state(task, config)
+        done = increment(
+            state,
+            windows,
+            config=config,
+            lineage=lineage,
+            exporter=self._exporter,
+            progress=self._progress,
+            clock=self._clock,
+        )
+        return self._keep(task, done)
+
+    def due(self, task: str, config: TaskConfig) -> str | None:
+        """Why the task's encoder should be refreshed now, or None."""
+        _lineage, state = self._state(task, config)
+        return refresh_due(state, config.refresh)
+
+    def unaccounted(
+        self, task: str, windows: Sequence[TrainingWindow], config: TaskConfig
+    ) -> list[TrainingWindow]:
+        """The windows of which the lineage does not account for every record yet."""
+        _lineage, state = self._state(task, config)
+        through = state.tip.trained_through if state.tip else {}
+        return [w for w in windows if w.span.end > through.get(w.span.place, 0)]
+
+    def refresh(self, task: str, why: str, log: Log, config: TaskConfig) -> LineageEntry:
+        """Refresh the encoder; see `model.refresh.refresh`."""
+        lineage, state = self._state(task, config)
+        done = refresh(
+            state,
+            why=why,
+            log=log,
+            config=config,
+            lineage=lineage,
+            exporter=self._exporter,
+            progress=self._progress,
+            clock=self._clock,
+        )
+        return self._keep(task, done)
+
+    def fail(
+        self, task: str, windows: Sequence[TrainingWindow], reason: str, config: TaskConfig
+    ) -> LineageEntry:
+        """Write down that windows cannot be learned; nothing else of the state changes."""
+        lineage, state = self._state(task, config)
+        through = dict(state.tip.trained_through) if state.tip else {}
+        for window in windows:
+            end = max(through.get(window.span.place, 0), window.span.end)
+            through[window.span.place] = end
+        findings = Findings(
+            kind="increment",
+            outcome=Outcome.FAILED,
+            reason=reason,
+            config=config,
+            windows=tuple(window.window_id for window in windows),
+            spans=tuple(window.span for window in windows),
+            counts=RecordCounts(skipped=sum(window.num_records for window in windows)),
+            trained_through=through,
+            last_appended_at=max(window.last_appended_at for window in windows),
+        )
+        done = commit_round(
+            state,
+            state,
+            findings,
+            lineage=lineage,
+            exporter=self._exporter,
+            watch=Stopwatch(),
+            clock=self._clock,
+        )
+        return self._keep(task, done)
+
+    def _keep(self, task: str, done: Round) -> LineageEntry:
+        self._states[task] = done.state
+        return done.entry
+
+    def _state(self, task: str, config: TaskConfig) -> tuple[Lineage, TaskState]:
+        lineage = Lineage(self._store, task)
+        tip = lineage.tip()
+        held = self._states.get(task)
+        if held is not None and _same(held.tip, tip):
+            return lineage, held
+        state = self._load(lineage, tip, config)
+        self._states[task] = state
+        return lineage, state
+
+    def _load(self, lineage: Lineage, tip: LineageEntry | None, config: TaskConfig) -> TaskState:
+        if tip is None or tip.encoder is None:
+            return fresh_state(self._base_model(config.encoder), config, tip)
+        return load_state(lineage, tip, self._stored_encoder(tip.encoder, config), config)
+
+    def _stored_encoder(self, ref: EncoderRef, config: TaskConfig) -> Encoder:
+        for encoder in (*(s.encoder for s in self._states.values()), *self._base_models.values()):
+            if encoder.digest == ref.digest:
+                return encoder
+        files = {name: self._store.fetch(artifact) for name, artifact in ref.files.items()}
+        return Encoder.from_files(files, config=config.encoder, device=self._device)
+
+    def _base_model(self, config: EncoderConfig) -> Encoder:
+        if config not in self._base_models:
+            self._base_models[config] = Encoder.load(
+                config.base_model, config=config, device=self._device
+            )
+        return self._base_models[config]
+
+
+def _same(held: LineageEntry | None, tip: LineageEntry | None) -> bool:
+    if held is None or tip is None:
+        return held is tip
+    return held.sequence == tip.sequence and held.attempt == tip.attempt

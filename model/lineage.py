@@ -1,0 +1,165 @@
+"""A model's history is a log too: one entry a round, created with put-if-absent, never changed.
+
+    tasks/<task>/attempts/<attempt>/...      files of one candidate, written first
+    tasks/<task>/lineage/<sequence>.json     its outcome, written last
+    encoders/<digest>/...                    shared by all versions that use it
+
+A version exists when its entry exists, so a crash at any moment leaves at most files that nobody
+names. Two workers cannot fork a lineage: the loser's create fails and it reads the new tip.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from model.artifacts import ArtifactStore
+from model.config import HoldoutConfig, TaskConfig
+from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
+from schemas.base import Count, Label, Span, TaskName
+from schemas.evaluation import EvaluationEvent, Outcome
+from schemas.model_version import Artifact, ModelVersion
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EncoderRef(_Part):
+    """An encoder in the store: its digest names it, `files` make it, `graph` serves it."""
+
+    digest: str
+    files: dict[str, Artifact]
+    graph: Artifact
+    tokenizer: Artifact
+
+
+class StateFiles(_Part):
+    """Where the state after this entry lies. A file that did not change is named again."""
+
+    statistics: Artifact
+    journal: Artifact | None
+    """Parquet: the rows that this round added to or took from what was learned."""
+    journal_is_snapshot: bool = False
+    """After a refresh the journal holds every row that is still known, with new features."""
+    holdout: Artifact
+    head: Artifact | None
+    """safetensors: the head of the version that serves after this entry."""
+
+
+class LineageEntry(_Part):
+    """One round: what was read, what came of it, and where its files lie.
+
+    The events that announce it are part of it, so that whoever finds the entry can publish them.
+    """
+
+    task: TaskName
+    sequence: Count
+    attempt: str
+    kind: Literal["increment", "refresh"]
+    trained_through: dict[str, Count]
+    """Per `topic/partition`: the offset below which every record is accounted for."""
+    windows: tuple[str, ...]
+    spans: tuple[Span, ...]
+    refresh_reads: tuple[Span, ...] = ()
+    """What a refresh read again."""
+    covered: float | None = None
+    """A refresh: share of the learned records that its statistics were recomputed from."""
+    labels: tuple[Label, ...]
+    """Known labels, append-only; a rejected candidate's new labels stay known."""
+    set_apart: tuple[Count, ...] = ()
+    """Sequences of rejected increments whose records the next increment tries again."""
+    given_up: tuple[Count, ...] = ()
+    """Sequences of rejected increments that were tried again often enough."""
+    records_seen: Count
+    """Records learned or held out so far."""
+    refreshed_at: Count | None = None
+    """`records_seen` at the last refresh, promoted or not."""
+    holdout_config: HoldoutConfig
+    """Frozen with the first entry: a record never changes sides."""
+    encoder: EncoderRef | None
+    """Of the version that serves after this entry, else of the first candidate."""
+    files: StateFiles | None
+    """None where nothing was ever learned."""
+    config: TaskConfig
+    seed: Count
+    evaluation: EvaluationEvent
+    version: ModelVersion | None
+    """What is announced; a promoted entry has one."""
+    serving: Count | None
+    """Sequence of the version that serves after this entry."""
+    created_at: AwareDatetime
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the round ended."""
+        return self.evaluation.outcome
+
+
+class Lineage:
+    """The lineage of one task in an object store."""
+
+    def __init__(self, store: ArtifactStore, task: str) -> None:
+        self.store = store
+        self.task = task
+        self._folder = f"tasks/{task}/lineage"
+
+    def tip(self) -> LineageEntry | None:
+        """The last entry, or None for a task that never learned.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+        """
+        sequences = self.sequences()
+        return self.entry(sequences[-1]) if sequences else None
+
+    def sequences(self) -> list[int]:
+        """The numbers of all entries, ascending."""
+        names = self.store.list(self._folder)
+        return sorted(int(name.rsplit("/", 1)[-1].removesuffix(".json")) for name in names)
+
+    def entry(self, sequence: int) -> LineageEntry:
+        """One entry.
+
+        Raises:
+            NotFoundError: there is no such entry.
+            ArtifactRefusedError: it is there and cannot be read.
+        """
+        path = self._path(sequence)
+        raw = self.store.get(path)
+        try:
+            return LineageEntry.model_validate_json(raw, extra="ignore")
+        except ValidationError as error:
+            msg = f"{path} is not a lineage entry: {error}"
+            raise ArtifactRefusedError(msg) from error
+
+    def back_from(self, entry: LineageEntry) -> Iterator[LineageEntry]:
+        """The entry and those before it, newest first."""
+        yield entry
+        for sequence in range(entry.sequence - 1, -1, -1):
+            yield self.entry(sequence)
+
+    def commit(self, entry: LineageEntry) -> None:
+        """Extend the lineage: the one write that makes a round real.
+
+        Raises:
+            TipMovedError: somebody else wrote this sequence first.
+            StoreUnavailableError: it is not known whether it was written; commit again.
+        """
+        path = self._path(entry.sequence)
+        try:
+            self.store.create(path, entry.model_dump_json(indent=1).encode())
+        except AlreadyExistsError as error:
+            # A put that is retried after it had succeeded says "exists": the attempt tells.
+            if self.entry(entry.sequence).attempt != entry.attempt:
+                msg = f"{path} was written by another worker; read the new tip and try again"
+                raise TipMovedError(msg) from error
+
+    def _path(self, sequence: int) -> str:
+        return f"{self._folder}/{sequence:08d}.json"
+
+
+def tasks_in(store: ArtifactStore) -> list[str]:
+    """The tasks that have a lineage in the store, sorted."""
+    paths = store.list("tasks")
+    return sorted({path.split("/")[1] for path in paths if "/lineage/" in path})

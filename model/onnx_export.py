@@ -1,0 +1,186 @@
+"""Writes a version as two graphs, encoder and head, and proves that they say what torch says.
+
+The proof runs the very files that will be stored, through the session settings of a follower.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
+from onnxruntime import InferenceSession
+from tokenizers import Tokenizer
+
+from model.encoder import Encoder, length_batches
+from model.errors import ParityError
+from model.onnx_session import Device, open_session, providers_for, run_session
+from model.onnx_template import (
+    ExportError,
+    Template,
+    export_template,
+    load_template,
+    tensor_bytes,
+)
+
+__all__ = [
+    "ExportError",
+    "ParityProver",
+    "Template",
+    "encoder_graph",
+    "export_template",
+    "head_graph",
+    "load_template",
+]
+
+OPSET = 20
+IR_VERSION = 10
+"""What onnxruntime has read since 1.18, so that an older follower can load a head too."""
+TOLERANCE = 1e-4
+"""Largest difference of a score between torch and the graphs that counts as the same."""
+
+
+class ScoringHead(Protocol):
+    """The head that was solved, whose graph is to be proven."""
+
+    def scores(self, features: NDArray[np.float32], /) -> NDArray[np.float64]:
+        """(N, D) to (N, C); rows sum to one."""
+        ...
+
+
+def encoder_graph(template: Template, encoder: Encoder) -> bytes:
+    """The encoder as ONNX: the template with the encoder's tensors written in.
+
+    `input_ids`, `attention_mask` int64 (B, T) to `features` float32 (B, D).
+
+    Raises:
+        ExportError: the template belongs to another architecture.
+    """
+    state = encoder.module.transformer.state_dict()
+    model = ModelProto.FromString(template.graph)
+    for initializer in model.graph.initializer:
+        binding = template.bindings.get(initializer.name)
+        if binding is None:
+            continue
+        if binding.parameter not in state:
+            raise ExportError(f"the encoder has no parameter {binding.parameter}")
+        raw = tensor_bytes(state[binding.parameter], transposed=binding.transposed)
+        if len(raw) != 4 * int(np.prod(initializer.dims)):
+            raise ExportError(f"{binding.parameter} has another shape in the template")
+        initializer.raw_data = raw
+    return cast("bytes", model.SerializeToString(deterministic=True))
+
+
+def head_graph(weight: ArrayLike, bias: ArrayLike, temperature: float) -> bytes:
+    """The head as ONNX: `features` float32 (B, D) to `scores` float32 (B, C).
+
+    The scores are `softmax((features @ weight.T + bias) / temperature)`. What all labels have in
+    common is taken out of weight and bias first: the softmax does not see it, and a discriminant's
+    large common part would cost the digits of float32 that tell the labels apart.
+
+    Args:
+        weight: (C, D).
+        bias: (C,).
+        temperature: above 0.
+    """
+    weights = _centred(weight)
+    num_labels, dim = weights.shape
+    nodes = [
+        helper.make_node("Gemm", ["features", "weight", "bias"], ["logits"], transB=1),
+        helper.make_node("Div", ["logits", "temperature"], ["calibrated"]),
+        helper.make_node("Softmax", ["calibrated"], ["scores"], axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "head",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", dim])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", num_labels])],
+        [
+            numpy_helper.from_array(weights, "weight"),
+            numpy_helper.from_array(_centred(bias), "bias"),
+            numpy_helper.from_array(np.array(temperature, dtype=np.float32), "temperature"),
+        ],
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+    checker.check_model(model)
+    return cast("bytes", model.SerializeToString(deterministic=True))
+
+
+class ParityProver:
+    """Proves heads on one exported encoder, whose session it keeps between increments.
+
+    Args:
+        encoder_onnx: the graph as it will be stored.
+        tokenizer_json: the tokenizer file as it will be stored.
+        threads: of onnxruntime; 0 takes every core.
+        device: of onnxruntime.
+    """
+
+    def __init__(
+        self,
+        encoder_onnx: bytes,
+        tokenizer_json: bytes | str,
+        *,
+        threads: int = 0,
+        device: Device = "cpu",
+    ) -> None:
+        self._threads = threads
+        self._providers = providers_for(device)
+        self._encoder = self._session(encoder_onnx, "encoder")
+        held = tokenizer_json.decode() if isinstance(tokenizer_json, bytes) else tokenizer_json
+        self._tokenizer = Tokenizer.from_str(held)
+
+    def prove(
+        self,
+        encoder: Encoder,
+        head: ScoringHead,
+        head_onnx: bytes,
+        texts: Sequence[str],
+        *,
+        tolerance: float = TOLERANCE,
+    ) -> float:
+        """The largest difference of a score between torch and the two graphs.
+
+        Two probes, the shortest and the longest text that the encoder can take, join the texts, so
+        that there is a proof where nothing is held out yet, and one of both axes everywhere.
+
+        Raises:
+            ParityError: it is over `tolerance` or not a number.
+        """
+        probed = [*texts, "a", "word " * encoder.spec.max_tokens]
+        expected = head.scores(encoder.features(probed))
+        session = self._session(head_onnx, "head")
+        served = run_session(session, "scores", {"features": self.features(probed)})
+        if served.shape != expected.shape:
+            msg = f"torch gives scores of shape {expected.shape}, the graphs {served.shape}"
+            raise ParityError(msg, largest=float("inf"))
+        largest = float(np.abs(served - expected).max())
+        if not largest <= tolerance:
+            msg = f"torch and the exported graphs differ by {largest:.2e}, over {tolerance:.0e}"
+            raise ParityError(msg, largest=largest)
+        return largest
+
+    def features(self, texts: Sequence[str], *, batch_tokens: int = 8192) -> NDArray[np.float32]:
+        """Features (N, D) as a follower gets them: tokenizer file and graph, no torch."""
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        found: dict[int, NDArray[np.float32]] = {}
+        for batch in length_batches([len(row) for row in rows], batch_tokens):
+            ids = np.zeros((len(batch), max(1, *(len(rows[index]) for index in batch))), np.int64)
+            mask = np.zeros_like(ids)
+            for place, index in enumerate(batch):
+                ids[place, : len(rows[index])] = rows[index]
+                mask[place, : len(rows[index])] = 1
+            feeds = {"input_ids": ids, "attention_mask": mask}
+            features = run_session(self._encoder, "features", feeds)
+            found.update(zip(batch, features, strict=True))
+        return np.stack([found[index] for index in range(len(rows))])
+
+    def _session(self, graph: bytes, name: str) -> InferenceSession:
+        return open_session(graph, name=name, providers=self._providers, threads=self._threads)
+
+
+def _centred(values: ArrayLike) -> NDArray[np.float32]:
+    """Minus the mean over the labels, in float64 on the way."""
+    exact = np.asarray(values, dtype=np.float64)
+    return cast("NDArray[np.float32]", (exact - exact.mean(axis=0)).astype(np.float32))

@@ -1,0 +1,221 @@
+"""The recipe of an increment: what happens to a task when windows arrive, top to bottom."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from model.candidate import solve_candidate
+from model.config import TaskConfig
+from model.data import Progress, Record
+from model.deltas import applied, rows_of, set_apart_without, worn_out
+from model.evaluate import answers, judge, recent_from
+from model.exporter import Exporter
+from model.head import LinearHead
+from model.holdout import HoldoutRow
+from model.intake import Intake, take_in
+from model.journal import Row
+from model.lineage import Lineage
+from model.release import Clock, Findings, Round, commit_round
+from model.state import Features, TaskState
+from model.statistics import Statistics
+from model.stopwatch import Stopwatch
+from schemas.base import Span
+from schemas.evaluation import Outcome
+from schemas.window import TrainingWindow
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRecords:
+    """A window and its records, in offset order, as read back from the log."""
+
+    window: TrainingWindow
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A candidate: its head, what it was solved from, and whether rejected rounds are in it."""
+
+    head: LinearHead
+    statistics: Statistics
+    adopts: bool
+
+
+def increment(
+    state: TaskState,
+    windows: Sequence[WindowRecords],
+    *,
+    config: TaskConfig,
+    lineage: Lineage,
+    exporter: Exporter,
+    progress: Progress,
+    clock: Clock,
+) -> Round:
+    """Learn windows without forgetting, prove it, write it down.
+
+    1. Take in: trim, recognise duplicates and corrections, split; features under the encoder.
+    2. Prequential evaluation: the champion answers before anything is learned (Gama et al. 2013).
+    3. Add to the statistics, with and without what was rejected before; solve both heads.
+    4. Compare the better one with the champion on records that nobody learned; decide.
+    5. Export, prove, commit.
+
+    Raises:
+        RejectError: these windows cannot be learned.
+        TipMovedError: another worker was first; load the new tip and do it again.
+        StoreUnavailableError: the store does not answer; do it again.
+    """
+    watch = Stopwatch()
+    last_appended_at = max(item.window.last_appended_at for item in windows)
+    watch.seconds["queue"] = max(0.0, (clock() - last_appended_at).total_seconds())
+    spans = tuple(item.window.span for item in windows)
+    with watch("fit"):  # 1.
+        progress("encoding", records=sum(len(item.records) for item in windows))
+        intake = take_in(
+            [(w.window.span.place, w.window.span.end, w.records) for w in windows],
+            journal=state.journal,
+            labels=state.labels,
+            trained_through=state.tip.trained_through if state.tip else {},
+            split=state.split(config),
+            config=config,
+        )
+        features = state.encoder.features([item.record.text for item in intake.taken])
+        rows = rows_of(intake, features, state)
+        taken_in = _taken_in(state, intake, features, rows, config=config)
+    with watch("evaluate"):  # 2.
+        prequential = _prequential(state, intake, features)
+    with watch("fit"):  # 3.
+        progress("solving", records=len(intake.taken))
+        solution = _solve(taken_in, rows, config=config) if _teaches(intake, state) else None
+    with watch("evaluate"):  # 4.
+        findings = Findings(
+            kind="increment",
+            outcome=Outcome.SKIPPED,
+            reason=_why_skipped(intake),
+            config=config,
+            seed=seed_of(lineage.task, state.sequence, spans),
+            windows=tuple(item.window.window_id for item in windows),
+            spans=spans,
+            counts=intake.counts,
+            trained_through=intake.trained_through,
+            last_appended_at=last_appended_at,
+            prequential_accuracy=prequential,
+            rows=rows,
+            parity_texts=[item.record.text for item in intake.taken if item.part != "learn"],
+        )
+        after = taken_in
+        if solution is not None:
+            judged = judge(
+                taken_in,
+                solution.head,
+                solution.statistics,
+                candidate_features=taken_in.features,
+                config=config,
+            )
+            after, given_up = _after(taken_in, rows, solution, judged.outcome)
+            findings = replace(
+                findings,
+                outcome=judged.outcome,
+                reason=judged.reason,
+                new=judged.new,
+                old=judged.old,
+                slices=judged.slices,
+                metrics=judged.metrics,
+                given_up=given_up,
+            )
+    return commit_round(  # 5.
+        state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock
+    )
+
+
+def seed_of(task: str, sequence: int, spans: Iterable[Span]) -> int:
+    """The seed of a round, from its place in the lineage and what it reads."""
+    text = "\n".join([task, str(sequence), *map(str, spans)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def _taken_in(
+    state: TaskState, intake: Intake, features: Features, rows: Sequence[Row], config: TaskConfig
+) -> TaskState:
+    """The state that knows the new records and has learned nothing from them yet."""
+    if not intake.taken:
+        return state
+    brought = [
+        HoldoutRow(
+            id=item.record.id,
+            text=item.record.text,
+            label=item.record.label,
+            part=item.part,
+            sequence=state.sequence,
+            event_time=item.record.event_time,
+            source=item.record.source,
+        )
+        for item in intake.taken
+        if item.part != "learn"
+    ]
+    since = recent_from([*state.holdout.rows, *brought], config.holdout.recent_windows)
+    known = state.holdout.remove(row.id for row in intake.taken_back)
+    holdout = known.add(brought, recent_from=since)
+    at_hand = {item.record.id: features[index] for index, item in enumerate(intake.taken)}
+    known_features = {**state.features, **at_hand}
+    return replace(
+        state,
+        labels=intake.labels,
+        journal=state.journal.extended(rows),
+        set_apart=set_apart_without(state.set_apart, intake.taken_back),
+        holdout=holdout,
+        features={row.id: known_features[row.id] for row in holdout.rows},
+    )
+
+
+def _prequential(state: TaskState, intake: Intake, features: Features) -> float | None:
+    if state.head is None or not intake.taken:
+        return None
+    answered = answers(state.head, features, state.labels)
+    right = sum(
+        answer == item.record.label for answer, item in zip(answered, intake.taken, strict=True)
+    )
+    return right / len(intake.taken)
+
+
+def _teaches(intake: Intake, state: TaskState) -> bool:
+    """Whether there is anything to solve anew: learned records, corrections, rejected ones."""
+    news = intake.counts.learned or intake.taken_back or state.set_apart
+    return bool(news) and bool(intake.counts.learned or state.statistics.num_records)
+
+
+def _why_skipped(intake: Intake) -> str:
+    counts = intake.counts
+    return (
+        f"nothing to learn: {counts.duplicates} duplicates, {counts.held_out} held out, "
+        f"{counts.trimmed} already accounted for"
+    )
+
+
+def _solve(state: TaskState, rows: Sequence[Row], *, config: TaskConfig) -> Solution:
+    """Solve with and without what was rejected before; selection records say which is better."""
+    index = state.label_index()
+    without = applied(state.statistics, rows, index)
+    head, right = solve_candidate(state, without, config=config.head, keep_form=True)
+    solution = Solution(head, without, adopts=False)
+    if not state.set_apart:
+        return solution
+    every = [row for held in state.set_apart.values() for row in held]
+    combined = applied(without, every, index)
+    other, other_right = solve_candidate(state, combined, config=config.head, keep_form=True)
+    # Of equals the one that knows more.
+    return Solution(other, combined, adopts=True) if other_right >= right else solution
+
+
+def _after(
+    state: TaskState, rows: tuple[Row, ...], solution: Solution, outcome: Outcome
+) -> tuple[TaskState, tuple[int, ...]]:
+    """The state after the decision, and the rejected rounds that are given up now."""
+    apart = {} if solution.adopts and outcome is Outcome.PROMOTED else dict(state.set_apart)
+    given_up = worn_out(apart, sequence=state.sequence)
+    apart = {sequence: held for sequence, held in apart.items() if sequence not in given_up}
+    if outcome is Outcome.PROMOTED:
+        return (
+            replace(state, head=solution.head, statistics=solution.statistics, set_apart=apart),
+            given_up,
+        )
+    return replace(state, set_apart={**apart, state.sequence: rows}), given_up

@@ -1,0 +1,265 @@
+import numpy as np
+import pytest
+from sklearn.covariance import OAS
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+
+from model.closed_form import oas_shrinkage
+from model.config import HeadConfig
+from model.errors import ArtifactRefusedError
+from model.head import (
+    Form,
+    LinearHead,
+    choose_head,
+    fit_temperature,
+    solve_discriminant,
+    solve_ridge,
+)
+from model.statistics import Statistics
+
+DIM = 12
+
+
+def blobs(
+    size: int, *, num_labels: int = 4, spread: float = 1.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    centres = np.random.default_rng(99).normal(size=(num_labels, DIM))
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(
+        num_labels, size, p=np.arange(1, num_labels + 1) / sum(range(num_labels + 1))
+    )
+    noise = rng.normal(size=(size, DIM)) * np.linspace(0.3, 2, DIM)
+    return (centres[labels] + spread * noise).astype(np.float32), labels
+
+
+def stats_of(features: np.ndarray, labels: np.ndarray, num_labels: int = 4) -> Statistics:
+    return Statistics.of(features, labels, num_labels=num_labels)
+
+
+@pytest.mark.parametrize("shrinkage", [0.05, 0.1, 0.5, 1.0])
+def test_the_discriminant_is_the_one_of_scikit_learn(shrinkage: float) -> None:
+    features, labels = blobs(300)
+    head = solve_discriminant(stats_of(features, labels), shrinkage=shrinkage)
+    wide = features.astype(np.float64)
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(wide, labels)
+    logits, expected = head.logits(features), theirs.decision_function(wide)
+    np.testing.assert_allclose(
+        logits - logits.mean(axis=1, keepdims=True),
+        expected - expected.mean(axis=1, keepdims=True),
+        atol=2e-4,
+    )
+    np.testing.assert_allclose(head.scores(features), theirs.predict_proba(wide), atol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [0.1, 10.0, 1000.0])
+def test_the_ridge_is_the_one_of_scikit_learn(penalty: float) -> None:
+    features, labels = blobs(300)
+    head = solve_ridge(stats_of(features, labels), penalty=penalty)
+    wide = features.astype(np.float64)
+    alpha = penalty * wide.var(axis=0).sum() / DIM
+    theirs = Ridge(alpha=alpha).fit(wide, np.eye(4)[labels])
+    np.testing.assert_allclose(head.logits(features), theirs.predict(wide), atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_scale_of_the_features_does_not_matter(scale: float) -> None:
+    features, labels = blobs(200)
+    larger = features * np.float32(scale)
+    plain, scaled = stats_of(features, labels), stats_of(larger, labels)
+    np.testing.assert_allclose(
+        solve_discriminant(scaled, shrinkage=0.1).logits(larger),
+        solve_discriminant(plain, shrinkage=0.1).logits(features),
+        atol=2e-3,
+    )
+    np.testing.assert_allclose(
+        solve_ridge(scaled, penalty=3.0).logits(larger),
+        solve_ridge(plain, penalty=3.0).logits(features),
+        atol=2e-5,
+    )
+
+
+def test_balanced_priors_take_the_class_sizes_out_of_the_bias() -> None:
+    features, labels = blobs(300)
+    stats = stats_of(features, labels)
+    observed = solve_discriminant(stats, shrinkage=0.1)
+    balanced = solve_discriminant(stats, shrinkage=0.1, prior="balanced")
+    np.testing.assert_allclose(
+        observed.bias - balanced.bias, np.log(stats.counts / stats.num_records), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("form", ["discriminant", "ridge"])
+def test_a_label_without_records_never_wins_whatever_the_text(form: Form) -> None:
+    features, labels = blobs(100)
+    stats = stats_of(features, labels).with_labels(6)
+    head = (
+        solve_discriminant(stats, shrinkage=0.0)
+        if form == "discriminant"
+        else solve_ridge(stats, penalty=1.0)
+    )
+    far = np.random.default_rng(3).normal(size=(2000, DIM)) * np.logspace(-2, 6, 2000)[:, None]
+    assert head.predict(far).max() < 4
+    assert np.isfinite(head.logits(far)).all()
+    assert head.scores(features)[:, 4:].max() == 0.0
+
+
+@pytest.mark.parametrize("form", ["discriminant", "ridge"])
+def test_one_label_alone_is_always_predicted(form: Form) -> None:
+    features, _ = blobs(20)
+    stats = stats_of(features, np.full(20, 2))
+    config = HeadConfig(form=form)
+    head = choose_head(stats, features, np.full(20, 2), config=config)
+    assert set(head.predict(features * 100)) == {2}
+    np.testing.assert_allclose(head.scores(features)[:, 2], 1.0)
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 5])
+def test_hardly_any_records_never_crash(size: int, shrinkage: float) -> None:
+    features, labels = blobs(size)
+    stats = stats_of(features, labels)
+    for head in (solve_discriminant(stats, shrinkage=shrinkage), solve_ridge(stats, penalty=1e-6)):
+        assert np.isfinite(head.scores(features)).all()
+        assert (stats.counts[head.predict(features)] > 0).all()
+
+
+def test_one_record_of_each_label_makes_a_nearest_mean_classifier() -> None:
+    features, _ = blobs(4)
+    head = solve_discriminant(stats_of(features, np.arange(4)), shrinkage=0.1)
+    others = blobs(200, seed=5)[0]
+    nearest = ((others[:, None] - features[None]) ** 2).sum(axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(head.predict(others), nearest)
+
+
+def test_the_same_text_over_and_over_gives_a_finite_head() -> None:
+    features = np.ones((30, DIM), np.float32) * 0.3
+    stats = stats_of(features, np.arange(30) % 3)
+    for head in (solve_discriminant(stats, shrinkage=0.1), solve_ridge(stats, penalty=1.0)):
+        scores = head.scores(features)
+        assert np.isfinite(scores).all()
+        np.testing.assert_allclose(scores[:, :3], 1 / 3, atol=1e-3)
+
+
+def test_subtracting_a_mislabelled_window_restores_the_head() -> None:
+    features, labels = blobs(300)
+    wrong = blobs(100, seed=8)[0], np.zeros(100, int)
+    clean = solve_discriminant(stats_of(features, labels), shrinkage=0.1)
+    healed = stats_of(features, labels).add(*wrong).subtract(*wrong)
+    np.testing.assert_allclose(
+        solve_discriminant(healed, shrinkage=0.1).weight, clean.weight, atol=1e-5
+    )
+
+
+def test_the_temperature_that_made_the_labels_is_found() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4000, 5)) * 2
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = np.array([rng.choice(5, p=row) for row in probabilities])
+    assert fit_temperature(logits * 7, labels) == pytest.approx(7, rel=0.06)
+
+
+def test_records_that_are_all_right_do_not_make_for_certainty() -> None:
+    logits = np.zeros((40, 3))
+    logits[:, 1] = 1.0
+    temperature = fit_temperature(logits, np.ones(40, int))
+    best = 1 / (1 + 2 * np.exp(-1 / temperature))
+    assert 0.9 < best < 0.99
+
+
+def test_with_few_selection_records_the_defaults_stay() -> None:
+    features, labels = blobs(400)
+    stats = stats_of(features, labels)
+    config = HeadConfig(shrinkage=0.2)
+    chosen = blobs(199, seed=1)
+    head = choose_head(stats, *chosen, config=config, incumbent=("ridge", 1.0))
+    assert (head.form, head.penalty) == ("discriminant", 0.2)
+    assert head.temperature != 1.0
+    untold = choose_head(stats, np.zeros((0, DIM)), np.zeros(0, int), config=config)
+    assert untold.temperature == 1.0
+    forced = choose_head(stats, *chosen, config=HeadConfig(form="ridge", penalty=5.0))
+    assert (forced.form, forced.penalty) == ("ridge", 5.0)
+
+
+def test_another_form_takes_over_when_it_is_clearly_better() -> None:
+    # One label in two opposite clusters of unequal weight, which a shared covariance gets wrong.
+    rng = np.random.default_rng(4)
+    size = 2000
+    labels = (rng.random(size) < 0.03).astype(int)
+    features = rng.normal(size=(size, DIM)).astype(np.float32)
+    features[:, 0] += 1.0 * labels
+    stats = stats_of(features, labels, 2)
+    balanced = HeadConfig(prior="balanced")
+    head = choose_head(stats, features[:500], labels[:500], config=balanced)
+    assert head.form == "ridge"
+    kept = choose_head(
+        stats,
+        features[:500],
+        labels[:500],
+        config=balanced.model_copy(update={"form": "discriminant"}),
+    )
+    assert kept.form == "discriminant"
+
+
+def test_the_incumbent_stays_where_nothing_is_clearly_better() -> None:
+    features, labels = blobs(3000, spread=0.5)
+    stats = stats_of(features, labels)
+    held: tuple[Form, float] = ("ridge", 10.0)
+    head = choose_head(stats, *blobs(300, spread=0.5, seed=1), config=HeadConfig(), incumbent=held)
+    assert (head.form, head.penalty) == held
+
+
+def test_selection_records_of_labels_without_learned_records_do_not_spoil_the_temperature() -> None:
+    features, labels = blobs(400)
+    stats = stats_of(features, labels).with_labels(5)
+    chosen, truth = blobs(150, seed=2)
+    clean = choose_head(stats, chosen, truth, config=HeadConfig())
+    both = np.concatenate([chosen, chosen[:20]]), np.concatenate([truth, np.full(20, 4)])
+    assert choose_head(stats, *both, config=HeadConfig()).temperature == clean.temperature
+
+
+def test_a_head_comes_back_from_its_bytes() -> None:
+    features, labels = blobs(100)
+    head = choose_head(stats_of(features, labels), features, labels, config=HeadConfig())
+    back = LinearHead.from_bytes(head.to_bytes())
+    np.testing.assert_array_equal(back.scores(features), head.scores(features))
+    assert (back.form, back.penalty, back.num_labels) == (head.form, head.penalty, 4)
+    assert back.to_bytes() == head.to_bytes()
+
+
+def test_bytes_that_are_no_head_are_refused() -> None:
+    features, labels = blobs(100)
+    raw = solve_ridge(stats_of(features, labels), penalty=1.0).to_bytes()
+    for bad in (b"", raw[:-1], b"{}" * 50, stats_of(features, labels).to_bytes()):
+        with pytest.raises(ArtifactRefusedError):
+            LinearHead.from_bytes(bad)
+
+
+@pytest.mark.parametrize("shrinkage", [-0.1, 1.1])
+def test_settings_out_of_range_are_refused(shrinkage: float) -> None:
+    with pytest.raises(ValueError, match="shrinkage"):
+        solve_discriminant(stats_of(*blobs(9)), shrinkage=shrinkage)
+    with pytest.raises(ValueError, match="penalty"):
+        solve_ridge(stats_of(*blobs(9)), penalty=0.0)
+    with pytest.raises(ValueError, match="no labels"):
+        solve_ridge(Statistics.empty(DIM), penalty=1.0)
+
+
+def test_the_estimated_shrinkage_is_the_one_of_scikit_learn() -> None:
+    features, labels = blobs(120)
+    stats = stats_of(features, labels)
+    # scikit-learn estimates around zero with N records: centre each label by its mean, and say so
+    # with as many records as there are degrees of freedom, which leaves the covariance as it is.
+    centred = np.asarray(features, dtype=np.float64)
+    for label in np.unique(labels):
+        centred[labels == label] -= centred[labels == label].mean(axis=0)
+    freedom = len(labels) - len(np.unique(labels))
+    spread = np.sqrt(np.linalg.eigvalsh(centred.T @ centred / freedom).clip(min=0))
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(freedom, DIM)))[0]
+    rows = basis * spread * np.sqrt(freedom)
+    theirs = OAS(assume_centered=True).fit(rows).shrinkage_
+    assert oas_shrinkage(stats) == pytest.approx(theirs, rel=0.05)  # it drops the terms in 2 / D
+
+
+def test_without_two_records_of_a_label_all_is_shrunk() -> None:
+    features, _ = blobs(4)
+    assert oas_shrinkage(stats_of(features, np.arange(4))) == 1.0

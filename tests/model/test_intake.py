@@ -1,0 +1,153 @@
+"""Every record of an update meets exactly one fate."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.config import HoldoutConfig, TaskConfig
+from model.data import Record
+from model.intake import Intake, TooManyLabelsError, take_in
+from model.journal import Journal, Row
+from model.splits import text_hash
+
+TIME = datetime(2026, 1, 2, tzinfo=UTC)
+PLACE = "labeled-texts/0"
+
+
+def a_record(
+    offset: int, *, record_id: str | None = None, label: str = "up", text: str = ""
+) -> Record:
+    return Record(
+        id=record_id or f"id-{offset}",
+        text=text or f"text number {offset}",
+        label=label,
+        topic="labeled-texts",
+        partition=0,
+        offset=offset,
+        event_time=TIME,
+    )
+
+
+def known(record: Record, *, part: str = "learn", sequence: int = 0) -> Row:
+    return Row(
+        id=record.id,
+        label=record.label,
+        part=part,
+        sequence=sequence,
+        text_hash=text_hash(record.text),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        event_time=record.event_time,
+        weight=1.0,
+        features=None,
+    )
+
+
+def taken(
+    records: Sequence[Record],
+    *,
+    rows: Sequence[Row] = (),
+    through: int = 0,
+    max_new_labels: int = 10,
+) -> Intake:
+    end = max((record.offset for record in records), default=-1) + 1
+    return take_in(
+        [(PLACE, end, records)],
+        journal=Journal(rows, horizon=1000),
+        labels=tuple(dict.fromkeys(row.label for row in rows)),
+        trained_through={PLACE: through},
+        split=HoldoutConfig(),
+        config=TaskConfig(max_new_labels=max_new_labels),
+    )
+
+
+def test_records_below_trained_through_are_trimmed() -> None:
+    intake = taken([a_record(offset) for offset in range(5)], through=3)
+
+    assert [item.record.offset for item in intake.taken] == [3, 4]
+    assert intake.counts.trimmed == 3
+    assert intake.trained_through == {PLACE: 5}
+
+
+def test_an_older_window_does_not_move_trained_through_back() -> None:
+    assert taken([a_record(0)], through=9).trained_through == {PLACE: 9}
+
+
+def test_a_known_id_with_the_same_label_is_a_duplicate() -> None:
+    record = a_record(0)
+
+    intake = taken([a_record(1, record_id=record.id)], rows=[known(record)])
+
+    assert (intake.taken, intake.counts.duplicates) == ((), 1)
+
+
+def test_the_same_id_twice_in_one_update_is_learned_once_with_its_last_label() -> None:
+    intake = taken([a_record(0, record_id="a"), a_record(1, record_id="a", label="down")])
+
+    assert [item.record.label for item in intake.taken] == ["down"]
+    assert intake.counts.duplicates == 1
+
+
+def test_a_known_id_with_another_label_is_a_correction() -> None:
+    record = a_record(0)
+
+    intake = taken([a_record(1, record_id=record.id, label="down")], rows=[known(record)])
+
+    assert [row.label for row in intake.taken_back] == ["up"]
+    assert [item.record.label for item in intake.taken] == ["down"]
+    assert intake.counts.corrected == 1
+
+
+def test_one_text_under_two_labels_and_ids_is_counted_as_a_conflict() -> None:
+    record = a_record(0, text="Shares rose")
+
+    intake = taken([a_record(1, text="shares  ROSE", label="down")], rows=[known(record)])
+
+    assert intake.counts.conflicting == 1
+
+
+def test_new_labels_go_behind_the_known_ones_in_order_of_arrival() -> None:
+    rows = [known(a_record(0, label="up"))]
+
+    intake = taken([a_record(1, label="flat"), a_record(2, label="down")], rows=rows)
+
+    assert intake.labels == ("up", "flat", "down")
+
+
+def test_a_flood_of_new_labels_is_refused_with_both_numbers() -> None:
+    records = [a_record(offset, label=f"label {offset}") for offset in range(6)]
+
+    with pytest.raises(TooManyLabelsError, match="add 6 labels.*max_new_labels=5"):
+        taken(records, max_new_labels=5)
+
+
+def test_repeats_of_a_text_fall_on_the_same_side() -> None:
+    intake = taken([a_record(offset, text="Same words") for offset in range(20)])
+
+    assert len({item.part for item in intake.taken}) == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 8), st.sampled_from(["up", "down"])), min_size=1, max_size=30
+    ),
+    st.integers(0, 30),
+    st.lists(st.integers(0, 8), max_size=5, unique=True),
+)
+def test_every_record_is_counted_exactly_once(
+    stream: list[tuple[int, str]], through: int, already: list[int]
+) -> None:
+    records = [
+        a_record(offset, record_id=f"id-{number}", label=label)
+        for offset, (number, label) in enumerate(stream)
+    ]
+    rows = [known(a_record(0, record_id=f"id-{number}")) for number in already]
+
+    counts = taken(records, rows=rows, through=through).counts
+
+    books = counts.learned + counts.held_out + counts.duplicates + counts.skipped + counts.trimmed
+    assert books == len(records)
