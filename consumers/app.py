@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import faust
 from aiokafka.errors import KafkaError
@@ -15,7 +15,7 @@ from yarl import URL
 from consumers.publisher import BrokerUnavailableError, Outgoing, Publisher
 from consumers.settings import Settings
 from consumers.telemetry import Log, get_log
-from consumers.transport import PartitionBatch, Place, Transport
+from consumers.transport import Consumer, PartitionBatch, Place, Transport
 from model.errors import RetryError, StopError
 from schemas.topics import Topic
 
@@ -92,7 +92,7 @@ class RoleKafka(Protocol):
         ...
 
 
-class _FaustApp(faust.App):  # type: ignore[misc]
+class _FaustApp(faust.App):
     """A Faust app that keeps no tables and therefore no folders."""
 
     settings: Settings
@@ -171,7 +171,7 @@ class _Role:
         if not wanted:
             return not offsets
         try:
-            done = await self._app.consumer._commit(wanted)  # noqa: SLF001
+            done = await cast("Consumer", self._app.consumer)._commit(wanted)  # noqa: SLF001
         except KafkaError as error:
             msg = f"cannot commit {dict(offsets)}: {error!r}"
             raise BrokerUnavailableError(msg) from error
@@ -215,6 +215,7 @@ class _Role:
         agent = self._app.agent(self._app.topic(*topics, value_serializer="raw", acks=False))
         agent(self._consume)
         if not await self._connected(topics):
+            await self._publisher.stop()
             return self._error
         self._log.info("role_started", topics=list(topics), group=self._app.conf.id)
         await self._guarded(self._handler.start(self))
@@ -231,6 +232,7 @@ class _Role:
         else:
             await self._guarded(self._handler.stop())
         await self._app.stop()
+        await self._publisher.stop()
         return self._error
 
     async def _drain(self, starting: "asyncio.Task[Any]") -> None:

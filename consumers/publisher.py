@@ -48,7 +48,12 @@ class Publisher:
         producer = self._app.producer
         try:
             await producer.maybe_start()
-            known = await producer._producer.client.fetch_all_metadata()  # noqa: SLF001
+            client = producer._producer  # noqa: SLF001
+            if self._app.settings.memory_broker:
+                # librdkafka's mock makes a topic when somebody asks for it by name.
+                for topic in topics:
+                    await client.partitions_for(topic)
+            known = await client.client.fetch_all_metadata()
         except (KafkaError, OSError) as error:
             producer.service_reset()
             msg = f"cannot reach Kafka at {self._app.settings.bootstrap_servers}: {error}"
@@ -57,6 +62,10 @@ class Publisher:
         if missing:
             msg = f"no such topic: {', '.join(missing)}; `freshet topics` makes them"
             raise MissingTopicError(msg)
+
+    async def stop(self) -> None:
+        """Leave the broker; what was acknowledged stays."""
+        await self._app.producer.stop()
 
     async def publish_all(self, records: Sequence[Outgoing]) -> list[tuple[int, int]]:
         """Publish in order and wait for all; returns partition and offset of each.

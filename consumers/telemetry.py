@@ -23,6 +23,8 @@ LogEvent = Literal[
     "batch_retried",
     "window_closed",
     "command_read",
+    "command_refused",
+    "control_delayed",
     "revoked",
     "version_swapped",
     "version_refused",

@@ -8,7 +8,7 @@ It leans on inner names of faust-streaming 0.15.3, which tests/consumers/test_tr
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import (
@@ -23,6 +23,9 @@ from faust.types import TP, ConsumerMessage
 
 from consumers.settings import Settings
 from model.errors import StopError
+
+FETCH_WAIT_MILLISECONDS = 100
+"""Longest time that the broker holds an empty fetch; Faust's 1500 would delay every record."""
 
 Place = tuple[str, int]
 """A topic and a partition."""
@@ -64,8 +67,14 @@ class Rebalanced(Protocol):
         ...
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group: exact positions, commits that report their fate."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # A partition that has just been read waits for the fetch in flight of its neighbours.
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MILLISECONDS  # noqa: SLF001
+        return consumer
 
     async def _fetch_records(
         self,
@@ -97,7 +106,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         Without the commit a group that starts at the latest offset would start there again after
         a restart and miss what came in between.
         """
-        seek = consumer.seek_to_end if self._start == "latest" else consumer.seek_to_beginning
+        from_latest = _role(self.app).start_at == "latest"
+        seek = consumer.seek_to_end if from_latest else consumer.seek_to_beginning
         await seek(place)
         await self._commit({place: await consumer.position(place)})
 
@@ -112,15 +122,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 f"the log, which holds {firsts[place]} to {lasts[place]}. Records were deleted "
                 "before this role read them, or the topic was made anew. To go on with what is "
                 f"there, stop the role and run: kafka-consumer-groups.sh --bootstrap-server "
-                f"{self.app.settings.bootstrap_servers} --group {group} --topic "
+                f"{_role(self.app).settings.bootstrap_servers} --group {group} --topic "
                 f"{topic}:{partition} --reset-offsets --to-earliest --execute"
             )
-            self.app.conveyor.fail(OffsetLostError(msg))
+            _role(self.app).conveyor.fail(OffsetLostError(msg))
             return
-
-    @property
-    def _start(self) -> str:
-        return str(self.app.start_at)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition to its committed offset."""
@@ -155,7 +161,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return len(wanted) == len(offsets)
 
 
-class Consumer(driver.Consumer):  # type: ignore[misc]
+class Consumer(driver.Consumer):
     """Hands one message per batch to the streams and tells the role of every rebalance."""
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -189,9 +195,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             offset=last.offset,
             timestamp=last.timestamp / 1000.0,
             timestamp_type=last.timestamp_type,
-            headers=(),
+            headers=[],
             key=None,
-            value=PartitionBatch(place.topic, place.partition, records, generation),
+            value=cast("Any", PartitionBatch(place.topic, place.partition, records, generation)),
             checksum=None,
             serialized_key_size=0,
             serialized_value_size=0,
@@ -203,17 +209,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Stop the flow of batches, then tell the role."""
         await super().on_partitions_revoked(revoked)
         if revoked:
-            await self.app.conveyor.revoked(_places(revoked))
+            await _role(self.app).conveyor.revoked(_places(revoked))
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Tell the role before its first batch can come."""
-        await self.app.conveyor.assigned(_places(assigned))
+        await _role(self.app).conveyor.assigned(_places(assigned))
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Track nothing: offsets between two batches are not gaps, and commits are our own."""
 
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit nothing by itself: only `RoleKafka.commit` knows what is done."""
         return False
 
@@ -221,15 +227,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Raise no livelock alarm: it watches acks, and there are none."""
 
 
-class Producer(driver.Producer):  # type: ignore[misc]
+class Producer(driver.Producer):
     """Waits for every replica, and numbers its records so that a retry repeats none."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
         # librdkafka's mock broker loses sequence numbers; a person on a laptop needs none.
-        return {"acks": "all", "enable_idempotence": not self.app.settings.memory_broker}
+        return {"acks": "all", "enable_idempotence": not _role(self.app).settings.memory_broker}
 
 
-class Transport(driver.Transport):  # type: ignore[misc]
+class Transport(driver.Transport):
     """Faust's aiokafka driver with the two classes above."""
 
     Consumer = Consumer
@@ -242,6 +248,10 @@ class FaustRole(Protocol):
     settings: Settings
     start_at: Literal["earliest", "latest"]
     conveyor: Rebalanced
+
+
+def _role(app: object) -> FaustRole:
+    return cast("FaustRole", app)
 
 
 def _assignment(consumer: Any) -> object:

@@ -254,11 +254,14 @@ class Encoder:
 def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Indices by rising length, in groups of at most `batch_tokens` tokens with the padding.
 
-    A text longer than `batch_tokens` is a group of its own. Ties keep their order.
+    A text longer than `batch_tokens` is a group of its own, and none is padded to much more than
+    its own length: one long text among short ones would make all of them long. Ties keep their
+    order.
     """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and lengths[index] * (len(batch) + 1) > batch_tokens:
+        full = lengths[index] * (len(batch) + 1) > batch_tokens
+        if batch and (full or lengths[index] > 1.5 * lengths[batch[0]] + 4):
             yield batch
             batch = []
         batch.append(index)

@@ -72,7 +72,7 @@ class Learner:
         self, task: str, windows: Sequence[WindowRecords], config: TaskConfig
     ) -> LineageEntry:
         """Learn windows; see `model.update.increment`."""
-        lineage, state = self._state(task, config)
+        lineage, state = Lineage(self._store, task), self.state(task, config)
         done = increment(
             state,
             windows,
@@ -86,20 +86,20 @@ class Learner:
 
     def due(self, task: str, config: TaskConfig) -> str | None:
         """Why the task's encoder should be refreshed now, or None."""
-        _lineage, state = self._state(task, config)
+        state = self.state(task, config)
         return refresh_due(state, config.refresh)
 
     def unaccounted(
         self, task: str, windows: Sequence[TrainingWindow], config: TaskConfig
     ) -> list[TrainingWindow]:
         """The windows of which the lineage does not account for every record yet."""
-        _lineage, state = self._state(task, config)
+        state = self.state(task, config)
         through = state.tip.trained_through if state.tip else {}
         return [w for w in windows if w.span.end > through.get(w.span.place, 0)]
 
     def refresh(self, task: str, why: str, log: Log, config: TaskConfig) -> LineageEntry:
         """Refresh the encoder; see `model.refresh.refresh`."""
-        lineage, state = self._state(task, config)
+        lineage, state = Lineage(self._store, task), self.state(task, config)
         done = refresh(
             state,
             why=why,
@@ -116,7 +116,7 @@ class Learner:
         self, task: str, windows: Sequence[TrainingWindow], reason: str, config: TaskConfig
     ) -> LineageEntry:
         """Write down that windows cannot be learned; nothing else of the state changes."""
-        lineage, state = self._state(task, config)
+        lineage, state = Lineage(self._store, task), self.state(task, config)
         through = dict(state.tip.trained_through) if state.tip else {}
         for window in windows:
             end = max(through.get(window.span.place, 0), window.span.end)
@@ -147,15 +147,14 @@ class Learner:
         self._states[task] = done.state
         return done.entry
 
-    def _state(self, task: str, config: TaskConfig) -> tuple[Lineage, TaskState]:
+    def state(self, task: str, config: TaskConfig) -> TaskState:
+        """The task's state after its tip; loaded where another worker has moved the tip."""
         lineage = Lineage(self._store, task)
         tip = lineage.tip()
         held = self._states.get(task)
-        if held is not None and _same(held.tip, tip):
-            return lineage, held
-        state = self._load(lineage, tip, config)
-        self._states[task] = state
-        return lineage, state
+        if held is None or not _same(held.tip, tip):
+            held = self._states[task] = self._load(lineage, tip, config)
+        return held
 
     def _load(self, lineage: Lineage, tip: LineageEntry | None, config: TaskConfig) -> TaskState:
         if tip is None or tip.encoder is None:

@@ -62,12 +62,12 @@ def make_plan(options: DemoOptions) -> Plan:
 def write_tasks_file(path: Path, held: TasksFile, options: DemoOptions) -> None:
     """Write the YAML file for the roles: the user's, with the window size that was asked for.
 
-    The generated stream is short, so that its encoder is refreshed after fewer records.
+    The generated stream is short: its encoder is refreshed twice, before and after the drift.
     """
     defaults: dict[str, Any] = {**held.defaults}
     if options.data is None:
         size = options.window_records
-        refresh = {"first_after_records": 3 * size, "every_records": 7 * size // 2}
+        refresh = {"first_after_records": 4 * size, "every_records": 9 * size // 2}
         defaults["refresh"] = {**refresh, **(held.defaults.get("refresh") or {})}
     window = {"records": options.window_records}
     defaults["window"] = {**(defaults.get("window") or {}), **window}

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ from model.errors import ConfigError
 ROLES = ("windows", "train", "serve")
 MARK = ".freshet-demo"
 """Names a folder that a demo made, and that the next one may therefore empty."""
+PROGRAM = (sys.executable, "-m", "consumers")
 TERMINATED_STATUS = 128 + signal.SIGTERM
 
 
@@ -48,7 +49,9 @@ class Streamed:
     peak_memory_bytes: int
 
 
-def run_demo(options: DemoOptions, settings: Settings) -> DemoReport:
+def run_demo(
+    options: DemoOptions, settings: Settings, *, program: Sequence[str] = PROGRAM
+) -> DemoReport:
     """Run the whole loop once.
 
     1. Read or generate the stream; hold its test set back.
@@ -71,7 +74,9 @@ def run_demo(options: DemoOptions, settings: Settings) -> DemoReport:
         out = _fresh_folder(options.out)
         write_tasks_file(out / "tasks.yaml", settings.tasks_file, options)
         # 2.
-        streamed = _stream(plan, options, settings, out, console=console, tell=tell)
+        streamed = _stream(
+            plan, options, settings, out, program=program, console=console, tell=tell
+        )
         # 3.
         scores = _scored(streamed.state, plan, out, threads=settings.threads)
         # 4.
@@ -98,6 +103,7 @@ def _stream(
     settings: Settings,
     out: Path,
     *,
+    program: Sequence[str],
     console: Console,
     tell: Callable[[str], None],
 ) -> Streamed:
@@ -110,7 +116,10 @@ def _stream(
         memory = stack.enter_context(PeakMemory().watching())
         roles = stack.enter_context(
             ProcessGroup(
-                logs=out / "logs", environment=_environment(inside), stop_order=("serve", "windows")
+                logs=out / "logs",
+                environment=_environment(inside),
+                stop_order=("serve", "windows"),
+                program=program,
             )
         )
         for role in ROLES:

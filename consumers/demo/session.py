@@ -120,8 +120,8 @@ class DemoSession:
         return [LabeledSent(text.task) for text in due]
 
     def _ask(self, now: float) -> list[Fact]:
-        """Send the questions that are due, once someone is there to hear them."""
-        if "serve" not in self.state.joined:
+        """Send the questions that are due, beside the stream, once someone is there to hear."""
+        if "serve" not in self.state.joined or not self.state.num_sent:
             return []
         if self._asking_since is None:
             self._asking_since = now

@@ -158,7 +158,8 @@ def fact_of_line(line: bytes, *, role: str) -> Fact | None:
         return TrainingIdle(at) if not entry.get("backlog") else None
     if event == "assigned":
         return RoleJoined(role)
-    if level in {"warning", "error", "critical"}:
+    # What libraries tell in sentences (a group without a coordinator yet) stays in the log.
+    if level in {"warning", "error", "critical"} and event.isidentifier():
         return RoleTroubled(role, level, event, _detail(entry))
     return None
 

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol
 
 from consumers.app import Outgoing, PartitionBatch, Place, RoleKafka, run_role
 from consumers.dead_letters import FloodGuard
@@ -19,10 +19,11 @@ from consumers.inference.events import (
 )
 from consumers.inference.follower import Follower
 from consumers.inference.lane import Lane
-from consumers.records import BadRecordError, parse_text
+from consumers.records import BadRecordError, RawRecord, appended_at, parse_text
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from model.errors import StopError
+from model.predictor import Predictor
 from schemas.labeled_text import TextToClassify
 from schemas.prediction import Prediction
 from schemas.topics import PREDICTIONS, TEXTS, TEXTS_DEAD
@@ -30,6 +31,32 @@ from schemas.topics import PREDICTIONS, TEXTS, TEXTS_DEAD
 ROLE = "serve"
 FINISH_WITHIN_SECONDS = 10.0
 """Time for the answers in hand when the role is told to stop."""
+
+
+class Versions(Protocol):
+    """The part of a `Follower` that serving needs."""
+
+    def start(self) -> object:
+        """Begin to follow."""
+        ...
+
+    def find(self, task: str) -> Predictor | None:
+        """The current predictor of a task."""
+        ...
+
+    def close(self) -> None:
+        """Stop following."""
+        ...
+
+
+class Follow(Protocol):
+    """Makes it; `on_event` is told of every swap, in any thread."""
+
+    def __call__(
+        self, settings: Settings, /, *, on_event: Callable[[FollowerEvent], None]
+    ) -> Versions:
+        """A follower of an installation, not yet started."""
+        ...
 
 
 def run(settings: Settings) -> int:
@@ -46,21 +73,24 @@ class Serve:
     its partition with it, while the others go on.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, follow: Follow = Follower.from_settings) -> None:
         self._settings = settings
+        self._follow = follow
         self._log = get_log(role=ROLE)
         self._flood = FloodGuard(settings.flood_ratio, settings.flood_records)
         self._executor = ThreadPoolExecutor(1, "freshet-predict")
         self._lanes: dict[Place, Lane] = {}
         self._waiting_for: set[str] = set()
+        self._versions: Versions | None = None
+        self._news = asyncio.Event()
 
     async def start(self, kafka: RoleKafka) -> None:
         """Begin to follow versions."""
         self._kafka = kafka
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
         self._started_at = datetime.now(UTC)
-        self._follower = Follower.from_settings(self._settings, on_event=self._on_event).start()
+        self._versions = self._follow(self._settings, on_event=self._on_event)
+        self._versions.start()
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Open a lane for each; what an older one holds comes again from the committed offset."""
@@ -88,18 +118,20 @@ class Serve:
     async def stop(self) -> None:
         """Publish and commit the answers in hand, then end the follower."""
         lanes = list(self._lanes.values())
-        finishing = [lane.finish(within_seconds=FINISH_WITHIN_SECONDS) for lane in lanes]
-        self._wake()
-        await asyncio.gather(*finishing)
-        await asyncio.to_thread(self._follower.close)
+        for lane in lanes:
+            lane.close()
+        self._wake()  # those that hold a text look, and find that they are closed
+        await asyncio.gather(*(lane.finish(within_seconds=FINISH_WITHIN_SECONDS) for lane in lanes))
+        if self._versions is not None:
+            await asyncio.to_thread(self._versions.close)
         self._executor.shutdown()
 
-    def _read(self, record: Any) -> Entry:
+    def _read(self, record: RawRecord) -> Entry:
         try:
             text: TextToClassify | BadRecordError = parse_text(record, settings=self._settings)
         except BadRecordError as e:
             text = e
-        self._flood.note(bad=isinstance(text, BadRecordError))
+        self._flood.saw(bad=isinstance(text, BadRecordError))
         return Entry(record, text)
 
     async def _work(self, place: Place, entries: Sequence[Entry]) -> int:
@@ -137,7 +169,8 @@ class Serve:
 
     def _current(self, entries: Sequence[Entry]) -> Current:
         tasks = {entry.text.task for entry in entries if isinstance(entry.text, TextToClassify)}
-        return {task: self._follower.find(task) for task in tasks}
+        versions = self._versions
+        return {task: versions.find(task) if versions else None for task in tasks}
 
     def _ready(self, entries: Sequence[Entry], current: Current) -> Sequence[Entry]:
         for index, entry in enumerate(entries):
@@ -149,7 +182,7 @@ class Serve:
 
     def _patience(self, entry: Entry) -> float:
         return hold_seconds(
-            appended_at=datetime.fromtimestamp(entry.record.timestamp / 1000, tz=UTC),
+            appended_at=appended_at(entry.record),
             started_at=self._started_at,
             now=datetime.now(UTC),
             wait_seconds=self._settings.wait_for_model_seconds,

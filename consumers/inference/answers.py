@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from consumers.dead_letters import dead_letter_of
-from consumers.records import BadRecordError
+from consumers.records import BadRecordError, RawRecord
 from model.errors import RejectError
 from model.predictor import Predictor, Scored
 from schemas.dead_letter import DeadLetter
@@ -21,8 +20,7 @@ NO_MODEL, PREDICTION_FAILED = "no_model", "prediction_failed"
 class Entry:
     """A record of the topic `texts`, and what it was read as."""
 
-    record: Any
-    """An aiokafka `ConsumerRecord`."""
+    record: RawRecord
     text: TextToClassify | BadRecordError
 
 
@@ -41,7 +39,7 @@ def answer(
     out: dict[int, Prediction | DeadLetter] = {}
     for index, entry in enumerate(entries):
         if isinstance(entry.text, BadRecordError):
-            out[index] = dead_letter_of(entry.record, entry.text, now=now)
+            out[index] = _dead(entry.record, entry.text, now)
         else:
             by_task.setdefault(entry.text.task, []).append((index, entry, entry.text))
     for task, asked in by_task.items():
@@ -49,7 +47,7 @@ def answer(
         scored = _scored(predictor, [text.text for _, _, text in asked], task)
         for (index, entry, text), result in zip(asked, scored, strict=True):
             if isinstance(result, BadRecordError):
-                out[index] = dead_letter_of(entry.record, result, now=now)
+                out[index] = _dead(entry.record, result, now)
             elif predictor is not None:
                 out[index] = _prediction(entry.record, text, result, predictor.version, now)
     return [out[index] for index in range(len(entries))]
@@ -74,15 +72,17 @@ def _scored(
 
 
 def _prediction(
-    record: Any, text: TextToClassify, scored: Scored, version: int, now: datetime
+    record: RawRecord, text: TextToClassify, scored: Scored, version: int, now: datetime
 ) -> Prediction:
     return Prediction(
-        id=record_id(
-            text.id, topic=record.topic, partition=record.partition, offset=record.offset
-        ),
+        id=record_id(text.id, topic=record.topic, partition=record.partition, offset=record.offset),
         task=text.task,
         label=scored.label,
         scores=scored.scores,
         version=version,
         predicted_at=now,
     )
+
+
+def _dead(record: RawRecord, fault: BadRecordError, now: datetime) -> DeadLetter:
+    return dead_letter_of(record, reason=fault.reason, detail=fault.detail, now=now)

@@ -59,6 +59,10 @@ class Lane:
                 lambda: self._num_bytes <= self._max_bytes or self._closing.is_set()
             )
 
+    def close(self) -> None:
+        """Begin no further piece of work."""
+        self._closing.set()
+
     async def finish(self, *, within_seconds: float) -> None:
         """End after the piece of work in hand; what waits behind it is dropped."""
         await self._close()
@@ -72,7 +76,7 @@ class Lane:
         await asyncio.wait({self._task})
 
     async def _close(self) -> None:
-        self._closing.set()
+        self.close()
         async with self._changed:
             self._changed.notify_all()
 

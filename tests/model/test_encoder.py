@@ -87,6 +87,10 @@ def test_batches_hold_every_index_once_and_keep_to_the_limit() -> None:
     assert batches[-1] == [5]
 
 
+def test_one_long_text_does_not_make_short_ones_long() -> None:
+    assert list(length_batches([8, 128, 9, 10], 8192)) == [[0, 2, 3], [1]]
+
+
 def test_long_texts_are_cut_at_the_positions_that_the_model_has(
     tiny_encoder_folder: Path,
 ) -> None:
@@ -103,7 +107,7 @@ def test_a_roberta_loses_the_positions_before_its_padding_index(tmp_path: Path) 
         vocab_size=200, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=16, max_position_embeddings=34, pad_token_id=1,
     )  # fmt: skip
-    transformers.RobertaModel(config).save_pretrained(tmp_path)
+    transformers.RobertaModel(config).save_pretrained(tmp_path)  # type: ignore[no-untyped-call]
     encoder = Encoder.load(tmp_path, config=EncoderConfig(), device="cpu")
     assert encoder.spec.max_tokens == 32
     assert encoder.features(["profit " * 500, "sales"]).shape == (2, 16)

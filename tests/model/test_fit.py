@@ -100,8 +100,6 @@ def test_gradient_accumulation_equals_a_larger_batch(encoder: Encoder) -> None:
     for module in still.module.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        if hasattr(module, "dropout_prob"):
-            module.dropout_prob = 0.0
     halves = CONFIG.model_copy(update={"batch_size": 4, "accumulate": 2, "optimiser": "sgd"})
     whole = CONFIG.model_copy(update={"optimiser": "sgd"})
     first, second = _fit(still, config=halves)[0], _fit(still, config=whole)[0]

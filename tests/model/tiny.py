@@ -27,7 +27,8 @@ _MEANINGS = {"down": "fell shrank sank halved", "flat": "stayed", "up": "rose gr
 
 def write_tiny_encoder(folder: Path, *, seed: int = 0, dropout: float = 0.1) -> Path:
     """Write a base model into `folder` as transformers does: 2 layers, 32 wide, 64 positions."""
-    vocabulary = {token: index for index, token in enumerate((*SPECIAL, *PIECES, *WORDS))}
+    tokens = dict.fromkeys((*SPECIAL, *PIECES, *WORDS))  # "a" is a piece and a word
+    vocabulary = {token: index for index, token in enumerate(tokens)}
     folder.mkdir(parents=True, exist_ok=True)
     _tokenizer(vocabulary).save(str(folder / "tokenizer.json"))
     special = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), SPECIAL, strict=False))
@@ -46,7 +47,8 @@ def write_tiny_encoder(folder: Path, *, seed: int = 0, dropout: float = 0.1) -> 
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        transformers.BertModel(config).save_pretrained(folder)
+        model = transformers.BertModel(config)  # type: ignore[no-untyped-call]
+        model.save_pretrained(folder)
     return folder
 
 

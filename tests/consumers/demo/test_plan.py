@@ -68,7 +68,7 @@ def test_the_roles_get_the_users_file_with_the_window_that_was_asked_for(tmp_pat
     mood, other = settings.task("mood"), settings.task("other")
     assert (mood.window.records, mood.window.max_idle_seconds) == (100, 3.0)
     assert (other.window.records, other.head.form) == (100, "ridge")
-    assert (other.refresh.first_after_records, other.refresh.every_records) == (300, 5)
+    assert (other.refresh.first_after_records, other.refresh.every_records) == (400, 5)
 
 
 def test_the_refresh_policy_of_a_users_data_is_the_default(tmp_path: Path) -> None:

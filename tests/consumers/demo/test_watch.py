@@ -49,7 +49,8 @@ def test_warnings_and_errors_are_told_with_their_last_line() -> None:
 
 
 def test_what_a_library_writes_states_nothing() -> None:
-    for raw in (b"Segmentation fault", b"[1]", b'{"event": "x"}', b"", b'"text"', b"\xff"):
+    sentence = line("Group Coordinator Request failed", "error")
+    for raw in (sentence, b"Segmentation fault", b"[1]", b'{"event": "x"}', b"", b'"text"'):
         assert fact_of_line(raw, role="train") is None
 
 

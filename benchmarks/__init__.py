@@ -1,0 +1,1 @@
+"""One runnable file per question: how fast, how well it learns."""

@@ -1,0 +1,153 @@
+"""Validation at the edge: raw records in, typed ones out, or the reason why not."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+from pydantic import ValidationError
+
+from consumers.settings import Settings
+from model.data import Record
+from model.errors import RejectError
+from schemas.labeled_text import LabeledText, TextToClassify, event_time, record_id
+
+MAX_DETAIL_CHARS = 500
+
+
+class RawRecord(Protocol):
+    """A record of aiokafka or of kafka-python."""
+
+    @property
+    def topic(self) -> str:
+        """Where it stands."""
+        ...
+
+    @property
+    def partition(self) -> int:
+        """Where it stands."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Where it stands."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """The broker's append time, in milliseconds since 1970."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """Raw."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """Raw."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Raw."""
+        ...
+
+
+class BadRecordError(RejectError):
+    """A record that can never be processed.
+
+    Attributes:
+        reason: short and fit for counting, such as `invalid_json`.
+        detail: what, where, and what to do, for a person; never the input itself.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class ParsedText(NamedTuple):
+    """A labeled text and the task that it belongs to."""
+
+    task: str
+    record: Record
+
+
+def appended_at(record: RawRecord) -> datetime:
+    """The broker's append time."""
+    return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+
+
+def parse_labeled_text(record: RawRecord, *, settings: Settings) -> ParsedText:
+    """Validate one record of `labeled-texts`.
+
+    Raises:
+        BadRecordError: it is not a labeled text, or one that the settings refuse.
+    """
+    try:
+        text = LabeledText.decode(record.value)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise _bad(record, error) from error
+    _check(record, text.task, text.text, settings)
+    topic, partition, offset = record.topic, record.partition, record.offset
+    return ParsedText(
+        text.task,
+        Record(
+            record_id(text.id, topic=topic, partition=partition, offset=offset),
+            text.text,
+            text.label,
+            topic,
+            partition,
+            offset,
+            event_time(text.event_time, appended_at=appended_at(record)),
+            text.source,
+        ),
+    )
+
+
+def parse_text(record: RawRecord, *, settings: Settings) -> TextToClassify:
+    """Validate one record of `texts`.
+
+    Raises:
+        BadRecordError: it is not a text to classify, or one that the settings refuse.
+    """
+    try:
+        text = TextToClassify.decode(record.value)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise _bad(record, error) from error
+    _check(record, text.task, text.text, settings)
+    return text
+
+
+def _check(record: RawRecord, task: str, text: str, settings: Settings) -> None:
+    if len(text) > settings.max_text_chars:
+        detail = (
+            f"{_place(record)}: text has {len(text)} characters, more than max_text_chars = "
+            f"{settings.max_text_chars}; cut it, or raise the limit for every role"
+        )
+        raise BadRecordError("text_too_long", detail)
+    if settings.strict_tasks and not settings.knows(task):
+        detail = (
+            f"{_place(record)}: task {task!r} is not in the tasks file; add it there, or unset "
+            "strict_tasks"
+        )
+        raise BadRecordError("unknown_task", detail)
+
+
+def _bad(record: RawRecord, error: ValidationError) -> BadRecordError:
+    if record.value is None:
+        return BadRecordError("invalid_json", f"{_place(record)}: it has no value (a tombstone)")
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    if faults[0]["type"] == "json_invalid":
+        reason = "invalid_json"
+    elif all(fault["loc"] == ("text",) and fault["type"] == "value_error" for fault in faults):
+        reason = "empty_text"
+    else:
+        reason = "invalid_schema"
+    detail = f"{_place(record)}: {told[:MAX_DETAIL_CHARS]}; mend the producer and send it again"
+    return BadRecordError(reason, detail)
+
+
+def _place(record: RawRecord) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"

@@ -1,0 +1,101 @@
+"""Reads the commands on `control`: every instance all of them, without a group."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from consumers.publisher import BrokerUnavailableError
+from consumers.settings import Settings
+from consumers.telemetry import get_log
+from schemas.control import Action, Command
+from schemas.topics import CONTROL
+
+
+class CloseCommand(NamedTuple):
+    """Close the windows of `task` on records appended up to `given` (milliseconds since 1970)."""
+
+    task: str
+    given: int
+
+
+class ControlReader:
+    """Follows `control` from its beginning, so that a command given while this was down counts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topic(CONTROL.name)
+        self._log = get_log(role="windows")
+        self._consumer = AIOKafkaConsumer(
+            self._topic,
+            bootstrap_servers=settings.bootstrap_servers.split(","),
+            client_id=f"{settings.prefix}freshet-windows-control",
+            group_id=None,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+        )
+        self._following: asyncio.Task[None] | None = None
+
+    async def known(self) -> list[CloseCommand]:
+        """Connect and read the commands given so far.
+
+        Raises:
+            BrokerUnavailableError: the broker does not answer.
+        """
+        try:
+            await self._consumer.start()
+            places = list(self._consumer.assignment())
+            ends = await self._consumer.end_offsets(places)
+            commands: list[CloseCommand] = []
+            while any([await self._consumer.position(p) < ends[p] for p in places]):
+                commands += [command async for command in self._fetched()]
+        except KafkaError as error:
+            msg = f"cannot read {self._topic}: {error!r}"
+            raise BrokerUnavailableError(msg) from error
+        return commands
+
+    def follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> None:
+        """Hand every further command to `obey`, in order, until `stop`."""
+        self._following = asyncio.create_task(self._follow(obey))
+
+    async def stop(self) -> None:
+        """Leave the broker."""
+        if self._following is not None:
+            self._following.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._following
+        await self._consumer.stop()
+
+    async def _follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> None:
+        while True:
+            try:
+                async for command in self._fetched():
+                    await obey(command)
+            except KafkaError as error:
+                # aiokafka reconnects by itself; the position has not moved.
+                self._log.warning("control_delayed", error=repr(error))
+
+    async def _fetched(self) -> AsyncIterator[CloseCommand]:
+        batches = await self._consumer.getmany(timeout_ms=1000)
+        for records in batches.values():
+            for record in records:
+                command = self._decoded(record)
+                if command is not None and command.action is Action.CLOSE:
+                    yield CloseCommand(command.task, record.timestamp)
+
+    def _decoded(self, record: ConsumerRecord) -> Command | None:
+        try:
+            command = Command.decode(record.value or b"")
+        except ValidationError as error:
+            detail = (
+                f"{record.topic}/{record.partition}/{record.offset}: {error.error_count()} faults"
+            )
+            self._log.warning("command_refused", detail=detail)
+            return None
+        self._log.info(
+            "command_read", task=command.task, action=command.action.value, who=command.who
+        )
+        return command

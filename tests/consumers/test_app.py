@@ -1,0 +1,145 @@
+"""Roles on a real broker and on the in-memory one: batches, commits, errors and the drain."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from consumers.app import PartitionBatch, Place, RoleKafka, run_role
+from consumers.broker.memory import MemoryBroker
+from consumers.settings import Settings
+from consumers.topics_admin import ensure_topics
+from model.errors import FreshetError, RetryError, StopError
+from schemas.topics import TEXTS, TEXTS_DEAD
+
+
+class Recorder:
+    """Takes batches until `enough` values came, then drains as an operator would.
+
+    Raises what stands in `faults`, one for each batch, before it takes any.
+    """
+
+    def __init__(
+        self,
+        enough: int,
+        *,
+        faults: list[FreshetError] | None = None,
+        first: tuple[bytes, ...] = (),
+    ) -> None:
+        self.values: list[bytes] = []
+        self.calls: list[str] = []
+        self._enough, self._faults, self._first = enough, faults or [], first
+
+    async def start(self, kafka: RoleKafka) -> None:
+        self.calls.append("start")
+        self.kafka = kafka
+        for value in self._first:
+            await kafka.publish(TEXTS, value, key=b"one key")
+        if self._enough == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    async def assigned(self, partitions: frozenset[Place]) -> None:
+        self.calls.append("assigned")
+
+    async def revoked(self, partitions: frozenset[Place]) -> None:
+        self.calls.append("revoked")
+
+    async def batch(self, batch: PartitionBatch) -> None:
+        if self._faults:
+            raise self._faults.pop(0)
+        self.values += [record.value for record in batch.records]
+        assert await self.kafka.commit({batch.place: batch.records[-1].offset + 1})
+        ends = await self.kafka.end_offsets([batch.place])
+        assert ends[batch.place] >= len(self.values)
+        if len(self.values) >= self._enough:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+
+def run(settings: Settings, handler: Recorder, *, from_latest: bool = False) -> int:
+    return run_role(settings, role="test", topics=[TEXTS], handler=handler, from_latest=from_latest)
+
+
+@pytest.mark.broker
+def test_a_role_reads_in_order_and_goes_on_from_its_commit(settings: Settings) -> None:
+    one = settings.model_copy(update={"partitions": 1})
+    first = Recorder(2, first=(b"a", b"b"))
+    assert run(one, first) == 0
+    assert first.values == [b"a", b"b"]
+    assert first.calls[:2] == ["start", "assigned"]
+    assert first.calls[-1] == "stop"
+
+
+@pytest.mark.broker
+def test_a_retry_hands_the_same_batch_over_again_once(settings: Settings) -> None:
+    handler = Recorder(1, first=(b"a",), faults=[RetryError("busy"), RetryError("busy")])
+    assert run(settings, handler) == 0
+    assert handler.values == [b"a"]
+
+
+@pytest.mark.broker
+def test_any_other_error_stops_the_role_with_a_nonzero_status(settings: Settings) -> None:
+    handler = Recorder(1, first=(b"a",), faults=[StopError("broken")])
+    assert run(settings, handler) == 1
+    assert handler.values == []
+    assert handler.calls[-1] == "stop"
+
+
+@pytest.mark.broker
+def test_a_new_group_from_latest_does_not_miss_what_comes_between_two_runs(
+    settings: Settings,
+) -> None:
+    assert run(settings, Recorder(0, first=(b"old",)), from_latest=True) == 0
+
+    class Leaves(Recorder):
+        async def assigned(self, partitions: frozenset[Place]) -> None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(2.0, os.kill, os.getpid(), signal.SIGTERM)
+
+    assert run(settings, Leaves(9), from_latest=True) == 0
+    late = Recorder(0, first=(b"between",))
+    assert run(settings, late, from_latest=True) == 0
+
+    class Third(Recorder):
+        async def batch(self, batch: PartitionBatch) -> None:
+            self.values += [record.value for record in batch.records]
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    third = Third(1)
+    assert run(settings, third, from_latest=True) == 0
+    assert third.values == [b"between"]
+
+
+@pytest.mark.broker
+def test_a_dead_letter_of_several_megabytes_is_published(settings: Settings) -> None:
+    class Large(Recorder):
+        async def start(self, kafka: RoleKafka) -> None:
+            await kafka.publish(TEXTS_DEAD, b"x" * 8_000_000, key=None)
+            self.values.append(b"published")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    large = Large(1)
+    assert run(settings, large) == 0
+    assert large.values == [b"published"]
+
+
+def test_a_role_runs_on_the_broker_in_memory() -> None:
+    with MemoryBroker() as broker:
+        settings = Settings(
+            bootstrap_servers=broker.bootstrap_servers, memory_broker=True, partitions=1
+        )
+        ensure_topics(settings)
+        handler = Recorder(2, first=(b"a", b"b"))
+        assert run(settings, handler) == 0
+    assert handler.values == [b"a", b"b"]
+
+
+def test_the_windows_role_starts_without_torch(tmp_path: Path) -> None:
+    program = "import sys, consumers.windows.agent; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
