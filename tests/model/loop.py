@@ -99,7 +99,7 @@ class Loop:
         ).model_copy(update=changes)
         self.lineage = Lineage(self.store, TASK)
         self._folder = folder
-        self.store_cache = folder / "cache"
+        self.templates = encoder_folder.parent / "templates"
         self.stages: list[str] = []
         self.learner = self.new_learner()
 
@@ -107,7 +107,7 @@ class Loop:
         """A learner that knows nothing but the store, as after a restart."""
         return Learner(
             self.store,
-            cache=self.store_cache,
+            cache=self.templates,
             device="cpu",
             threads=1,
             progress=lambda stage, /, **_fields: self.stages.append(stage),

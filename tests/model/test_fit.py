@@ -23,7 +23,7 @@ from model.methods import CrossEntropy, FitBatch
 from tests.model.tiny import LABELS, labeled_texts
 
 TEXTS, TARGETS = labeled_texts(48)
-CONFIG = FitConfig(epochs=2, batch_size=8, learning_rate=1e-3, head_learning_rate=1e-2)
+CONFIG = FitConfig(epochs=2, batch_size=8, learning_rate=1e-3, head_learning_rate=1e-2, dropout=0.1)
 
 
 def _fit(
@@ -154,11 +154,18 @@ def test_every_optimiser_trains_every_parameter(encoder: Encoder, optimiser: str
             assert not torch.equal(after, before[name]), name
 
 
+def test_dropout_is_what_the_config_says(encoder: Encoder) -> None:
+    for share in (0.0, 0.3):
+        fitted, _ = _fit(encoder, config=CONFIG.model_copy(update={"dropout": share, "epochs": 1}))
+        held = [m.p for m in fitted.module.modules() if isinstance(m, torch.nn.Dropout)]
+        assert set(held) == {share}
+
+
 def test_biases_and_norms_do_not_decay(encoder: Encoder) -> None:
     groups = build_optimiser(FitModel(encoder.clone(), 3), FitConfig()).param_groups
     assert [group["weight_decay"] for group in groups] == [0.01, 0.0, 0.01]
     assert all(parameter.ndim == 1 for parameter in groups[1]["params"])
-    assert [group["lr"] for group in groups] == [5e-5, 5e-5, 1e-3]
+    assert [group["lr"] for group in groups] == [1e-4, 1e-4, 1e-3]
 
 
 def test_a_loss_that_is_not_finite_stops_the_fit(encoder: Encoder) -> None:

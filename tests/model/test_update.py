@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import GateConfig
+from model.data import Record
 from model.errors import TipMovedError
+from model.exporter import Exporter
+from model.learner import wall_clock
+from model.splits import split_of
+from model.state import TaskState
 from model.statistics import Statistics
+from model.update import increment
 from schemas.evaluation import Outcome
 from tests.model.loop import TASK, Loop, a_record, a_window, stream
 
@@ -145,18 +150,23 @@ def test_a_mislabelled_window_is_set_apart_and_does_not_poison_what_follows(loop
     assert good.set_apart[:1] == (bad.sequence,), "the good window was solved without the bad one"
 
 
-def test_a_rejected_window_is_learned_with_the_next_where_that_is_better(
-    tmp_path: Path, tiny_encoder_folder: Path
-) -> None:
-    # No first window beats a majority of one label; the second brings the rest.
-    loop = Loop(tmp_path, tiny_encoder_folder, gate=GateConfig())
-    records = stream(120)
-    loop.learn([r for r in records[:60] if r.label == "up"] + [records[60]])
+def test_a_rejected_window_is_learned_with_the_next_where_that_is_no_worse(loop: Loop) -> None:
+    split = loop.config.holdout
+    records = stream(240)
+    learnable = [
+        record
+        for record in records[:60]
+        if split_of(record.text, salt=split.salt, share=split.share) == "learn"
+    ]
 
-    entry = loop.learn(records[61:])
+    first = loop.learn(learnable)
+    second = loop.learn(records[60:])
 
-    assert entry.outcome is Outcome.PROMOTED
-    assert entry.set_apart == ()
+    assert first.outcome is Outcome.REJECTED, "there is nothing to judge it by"
+    assert (first.set_apart, second.set_apart) == ((0,), ())
+    assert second.outcome is Outcome.PROMOTED, second.evaluation.reason
+    learned = len(learnable) + second.evaluation.counts.learned
+    assert loop.state().statistics.num_records == learned
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -237,17 +247,13 @@ def _part(loop: Loop, record_id: str) -> str:
     return row.part if row else "unknown"
 
 
-def _commit_on(loop: Loop, stale: object, records: list[object]) -> None:
-    from model.exporter import Exporter
-    from model.learner import wall_clock
-    from model.update import increment
-
+def _commit_on(loop: Loop, stale: TaskState, records: list[Record]) -> None:
     increment(
-        stale,  # type: ignore[arg-type]
-        [a_window(records[60:])],  # type: ignore[arg-type]
+        stale,
+        [a_window(records[60:])],
         config=loop.config,
         lineage=loop.lineage,
-        exporter=Exporter(loop.store, loop.store_cache, threads=1),
+        exporter=Exporter(loop.store, loop.templates, threads=1),
         progress=lambda _stage, /, **_fields: None,
         clock=wall_clock,
     )
