@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from consumers.settings import Settings
+from consumers.settings import Settings, child_environment
 from consumers.telemetry import get_log
 from consumers.training.messages import (
     REPLY,
@@ -25,6 +25,9 @@ from model.errors import RetryError
 
 # A reply carries a lineage entry; one with many labels and slices runs to a megabyte.
 _LONGEST_LINE_BYTES = 64 * 2**20
+# Threads of torch that wait for each other must not spin: where a core is shared with a broker or
+# another role, that costs half of the speed, and on idle cores it gains nothing.
+_WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class WorkerDiedError(RetryError):
@@ -60,6 +63,7 @@ class WorkerHandle:
             stdin=PIPE,
             stdout=PIPE,
             limit=_LONGEST_LINE_BYTES,
+            env=child_environment(_WAITING),
         )
         start = Start(settings=self._settings, tasks_file=self._settings.tasks_file)
         await self._say(start.model_dump_json())

@@ -33,19 +33,18 @@ def _fit(
 
 
 def _nearest_mean_accuracy(encoder: Encoder) -> float:
-    """Of a nearest-class-mean classifier, learned on one half and tried on the other."""
-    texts, targets = labeled_texts(96)
-    features, labels = encoder.features(texts), np.array(targets)
-    means = np.stack([features[:48][labels[:48] == each].mean(axis=0) for each in range(3)])
-    distances = ((features[48:, None] - means) ** 2).sum(axis=-1)
-    return float((distances.argmin(axis=1) == labels[48:]).mean())
+    """Of a nearest-class-mean classifier on the texts that a fit sees."""
+    features, labels = encoder.features(TEXTS), np.array(TARGETS)
+    means = np.stack([features[labels == each].mean(axis=0) for each in range(3)])
+    distances = ((features[:, None] - means) ** 2).sum(axis=-1)
+    return float((distances.argmin(axis=1) == labels).mean())
 
 
 def test_a_fit_brings_texts_of_a_label_together(encoder: Encoder) -> None:
     fitted, report = _fit(encoder, config=CONFIG.model_copy(update={"epochs": 12}))
     assert report.losses[0] == pytest.approx(math.log(3), abs=1e-3)  # the head starts at zero
     assert np.mean(report.losses[-6:]) < 0.9
-    assert _nearest_mean_accuracy(fitted) > _nearest_mean_accuracy(encoder) + 0.1
+    assert _nearest_mean_accuracy(fitted) > _nearest_mean_accuracy(encoder) + 0.2
 
 
 def test_the_encoder_that_was_given_is_untouched(encoder: Encoder) -> None:
@@ -96,13 +95,9 @@ def test_the_report_counts_records_and_steps(encoder: Encoder) -> None:
 
 def test_gradient_accumulation_equals_a_larger_batch(encoder: Encoder) -> None:
     """Without dropout the sum over two batches of 4 is the gradient of one of 8."""
-    still = encoder.clone()
-    for module in still.module.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    halves = CONFIG.model_copy(update={"batch_size": 4, "accumulate": 2, "optimiser": "sgd"})
-    whole = CONFIG.model_copy(update={"optimiser": "sgd"})
-    first, second = _fit(still, config=halves)[0], _fit(still, config=whole)[0]
+    plain = CONFIG.model_copy(update={"optimiser": "sgd", "dropout": 0.0})
+    halves = plain.model_copy(update={"batch_size": 4, "accumulate": 2})
+    first, second = _fit(encoder, config=halves)[0], _fit(encoder, config=plain)[0]
     np.testing.assert_allclose(first.features(TEXTS), second.features(TEXTS), atol=1e-5)
 
 
