@@ -18,9 +18,10 @@ $(UV):
 	$(PYTHON) -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-# The stamp is written last, so an interrupted sync is done again.
+# The stamp is written last, so an interrupted sync is done again. Compiled here once, the large
+# libraries need not be compiled at the first start of every role.
 $(READY): pyproject.toml uv.lock | $(UV)
-	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --python .uv/bin/python
+	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --compile-bytecode --python .uv/bin/python
 	@touch $@
 
 setup: $(READY) ## Make the local environment with the locked dependencies

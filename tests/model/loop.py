@@ -76,7 +76,7 @@ class MemoryLog:
         self._records = records
         self._deleted_below = deleted_below
 
-    def read(self, task: str, span: Span, *, strict: bool) -> list[Record]:  # noqa: ARG002
+    def read(self, task: str, span: Span, *, strict: bool) -> list[Record]:
         """What is left of the span."""
         first = max(span.start, self._deleted_below)
         return [record for record in self._records if first <= record.offset < span.end]

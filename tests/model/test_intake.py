@@ -121,7 +121,7 @@ def test_new_labels_go_behind_the_known_ones_in_order_of_arrival() -> None:
 def test_a_flood_of_new_labels_is_refused_with_both_numbers() -> None:
     records = [a_record(offset, label=f"label {offset}") for offset in range(6)]
 
-    with pytest.raises(TooManyLabelsError, match="add 6 labels.*max_new_labels=5"):
+    with pytest.raises(TooManyLabelsError, match=r"add 6 labels.*max_new_labels=5"):
         taken(records, max_new_labels=5)
 
 

@@ -1,0 +1,68 @@
+"""`freshet models` on a store that a real loop has written."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from consumers.models_cli import UnknownTaskError, app
+from tests.model.loop import TASK, Loop, stream
+from tests.model.tiny import write_tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with two rounds of one task."""
+    folder = tmp_path_factory.mktemp("models")
+    loop = Loop(folder, write_tiny_encoder(folder / "encoder"))
+    loop.learn(stream(60))
+    loop.learn(stream(60, start=60))
+    return loop.store.uri
+
+
+def run(*arguments: str, store: str) -> str:
+    done = CliRunner().invoke(app, [*arguments, "--store", store])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
+
+
+def test_list_shows_every_round_and_which_serves(store: str) -> None:
+    lines = [line for line in run("list", store=store).splitlines() if "increment" in line]
+
+    assert len(lines) == 2
+    assert [" * " in line for line in lines] == [False, True]
+
+
+def test_list_as_json_gives_the_entries(store: str) -> None:
+    entries = [json.loads(line) for line in run("list", "--json", store=store).splitlines()]
+
+    assert [(entry["task"], entry["sequence"]) for entry in entries] == [(TASK, 0), (TASK, 1)]
+
+
+def test_show_names_the_offsets_that_a_version_learned(store: str) -> None:
+    shown = run("show", TASK, "0", store=store)
+
+    assert "labeled-texts/0/0-60" in shown
+    assert "first version beats" in shown
+
+
+def test_show_takes_what_serves_where_no_round_is_named(store: str) -> None:
+    assert f"{TASK}, round 1" in run("show", TASK, store=store)
+
+
+def test_diff_shows_only_what_differs(store: str) -> None:
+    shown = run("diff", TASK, "0", "1", store=store)
+
+    assert "learned from" in shown
+    assert "labels" not in shown
+
+
+def test_an_unknown_task_is_an_error_that_names_the_known_ones(store: str) -> None:
+    with pytest.raises(UnknownTaskError, match="it has: prices"):
+        run("show", "nope", store=store)
+
+
+def test_an_unknown_round_is_an_error(store: str) -> None:
+    with pytest.raises(UnknownTaskError, match="no round 9"):
+        run("show", TASK, "9", store=store)

@@ -1,0 +1,87 @@
+"""A lineage is a log: entries are created once, in order, and never changed."""
+
+from pathlib import Path
+
+import pytest
+
+from model.errors import ArtifactRefusedError, NotFoundError, TipMovedError
+from model.lineage import Lineage, LineageEntry, tasks_in
+from tests.model.loop import TASK, Loop, stream
+
+
+@pytest.fixture
+def loop(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
+    return Loop(tmp_path, tiny_encoder_folder)
+
+
+@pytest.fixture
+def first(loop: Loop) -> LineageEntry:
+    return loop.learn(stream(60))
+
+
+def test_an_entry_is_read_as_it_was_written(loop: Loop, first: LineageEntry) -> None:
+    assert loop.lineage.entry(0) == first
+    assert loop.lineage.tip() == first
+
+
+def test_a_task_without_entries_has_no_tip(loop: Loop) -> None:
+    assert loop.lineage.tip() is None
+    with pytest.raises(NotFoundError):
+        loop.lineage.entry(0)
+
+
+def test_a_commit_that_is_tried_again_after_it_had_succeeded_is_fine(
+    loop: Loop, first: LineageEntry
+) -> None:
+    loop.lineage.commit(first)
+
+    assert loop.lineage.sequences() == [0]
+
+
+def test_a_commit_on_a_sequence_of_somebody_else_is_refused(
+    loop: Loop, first: LineageEntry
+) -> None:
+    with pytest.raises(TipMovedError, match="another worker"):
+        loop.lineage.commit(first.model_copy(update={"attempt": "00000000-ffffffffffff"}))
+
+    assert loop.lineage.entry(0) == first
+
+
+def test_entries_are_walked_newest_first(loop: Loop, first: LineageEntry) -> None:
+    second = loop.learn(stream(60, start=60))
+
+    assert list(loop.lineage.back_from(second)) == [second, first]
+
+
+def test_an_unreadable_entry_is_refused_with_its_path(loop: Loop) -> None:
+    path = f"tasks/{TASK}/lineage/00000000.json"
+    loop.store.create(path, b'{"task": "prices"')
+
+    with pytest.raises(ArtifactRefusedError, match=path):
+        loop.lineage.tip()
+
+
+def test_tasks_are_those_with_a_lineage(loop: Loop, first: LineageEntry) -> None:
+    loop.store.put("tasks/only-an-attempt/attempts/1/head.onnx", b"x")
+
+    assert tasks_in(loop.store) == [first.task]
+
+
+def test_every_file_of_a_promoted_entry_is_in_the_store(loop: Loop, first: LineageEntry) -> None:
+    assert first.files is not None
+    assert first.encoder is not None
+    for artifact in (
+        first.files.statistics,
+        first.files.holdout,
+        first.files.head,
+        first.files.journal,
+        first.encoder.graph,
+        *first.encoder.files.values(),
+    ):
+        assert artifact is not None
+        assert len(loop.store.fetch(artifact)) == artifact.size_bytes
+
+
+def test_two_lineages_do_not_know_each_other(loop: Loop, first: LineageEntry) -> None:
+    assert Lineage(loop.store, "other").tip() is None
+    assert loop.lineage.tip() == first
