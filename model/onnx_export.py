@@ -9,12 +9,10 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
-from onnxruntime import InferenceSession
-from tokenizers import Tokenizer
 
-from model.encoder import Encoder, length_batches
-from model.errors import ParityError
-from model.onnx_session import Device, open_session, providers_for, run_session
+from model.encoder import Encoder
+from model.errors import ArtifactRefusedError, NotFiniteError, ParityError
+from model.onnx_session import Device, providers_for
 from model.onnx_template import (
     ExportError,
     Template,
@@ -22,6 +20,7 @@ from model.onnx_template import (
     load_template,
     tensor_bytes,
 )
+from model.predictor import FeatureExtractor, Predictor
 
 __all__ = [
     "ExportError",
@@ -110,6 +109,9 @@ def head_graph(weight: ArrayLike, bias: ArrayLike, temperature: float) -> bytes:
 class ParityProver:
     """Proves heads on one exported encoder, whose session it keeps between increments.
 
+    What is compared with torch is a `Predictor`: the class, the files and the session settings that
+    will serve.
+
     Args:
         encoder_onnx: the graph as it will be stored.
         tokenizer_json: the tokenizer file as it will be stored.
@@ -127,9 +129,11 @@ class ParityProver:
     ) -> None:
         self._threads = threads
         self._providers = providers_for(device)
-        self._encoder = self._session(encoder_onnx, "encoder")
-        held = tokenizer_json.decode() if isinstance(tokenizer_json, bytes) else tokenizer_json
-        self._tokenizer = Tokenizer.from_str(held)
+        held = tokenizer_json if isinstance(tokenizer_json, bytes) else tokenizer_json.encode()
+        self._extractor = FeatureExtractor(
+            encoder=encoder_onnx, tokenizer=held, providers=self._providers, threads=threads
+        )
+        self._probed = False
 
     def prove(
         self,
@@ -142,42 +146,45 @@ class ParityProver:
     ) -> float:
         """The largest difference of a score between torch and the two graphs.
 
-        Two probes, the shortest and the longest text that the encoder can take, join the texts, so
-        that there is a proof where nothing is held out yet, and one of both axes everywhere.
+        The first proof of an encoder also takes the shortest and the longest text that it can read,
+        and so does every proof without texts: both axes are proven, held-out records or not.
 
         Raises:
             ParityError: it is over `tolerance` or not a number.
         """
-        probed = [*texts, "a", "word " * encoder.spec.max_tokens]
+        probed = list(texts)
+        if not self._probed or not probed:
+            probed += ["a", "word " * encoder.spec.max_tokens]
         expected = head.scores(encoder.features(probed))
-        session = self._session(head_onnx, "head")
-        served = run_session(session, "scores", {"features": self.features(probed)})
-        if served.shape != expected.shape:
-            msg = f"torch gives scores of shape {expected.shape}, the graphs {served.shape}"
-            raise ParityError(msg, largest=float("inf"))
+        served = self._served(head_onnx, expected.shape[1], probed)
         largest = float(np.abs(served - expected).max())
         if not largest <= tolerance:
             msg = f"torch and the exported graphs differ by {largest:.2e}, over {tolerance:.0e}"
             raise ParityError(msg, largest=largest)
+        self._probed = True
         return largest
 
-    def features(self, texts: Sequence[str], *, batch_tokens: int = 8192) -> NDArray[np.float32]:
+    def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Features (N, D) as a follower gets them: tokenizer file and graph, no torch."""
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-        found: dict[int, NDArray[np.float32]] = {}
-        for batch in length_batches([len(row) for row in rows], batch_tokens):
-            ids = np.zeros((len(batch), max(1, *(len(rows[index]) for index in batch))), np.int64)
-            mask = np.zeros_like(ids)
-            for place, index in enumerate(batch):
-                ids[place, : len(rows[index])] = rows[index]
-                mask[place, : len(rows[index])] = 1
-            feeds = {"input_ids": ids, "attention_mask": mask}
-            features = run_session(self._encoder, "features", feeds)
-            found.update(zip(batch, features, strict=True))
-        return np.stack([found[index] for index in range(len(rows))])
+        return self._extractor.features(texts)
 
-    def _session(self, graph: bytes, name: str) -> InferenceSession:
-        return open_session(graph, name=name, providers=self._providers, threads=self._threads)
+    def _served(
+        self, head_onnx: bytes, num_labels: int, texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        try:
+            predictor = Predictor(
+                extractor=self._extractor,
+                head=head_onnx,
+                labels=[str(column) for column in range(num_labels)],
+                version=0,
+                task="",
+                providers=self._providers,
+                threads=self._threads,
+            )
+            return predictor.scores(texts)
+        except (ArtifactRefusedError, NotFiniteError) as error:
+            msg = f"a follower would refuse the exported head: {error}"
+            raise ParityError(msg, largest=float("inf")) from error
 
 
 def _centred(values: ArrayLike) -> NDArray[np.float32]:
