@@ -11,7 +11,8 @@ from consumers.guard import signal_group, start_guarded, stop_guarded
 from consumers.settings import child_environment
 from model.errors import StopError
 
-GRACE_SECONDS = 20.0
+GRACE_SECONDS = 25.0
+"""More than `shutdown_seconds`, so that a role ends by itself."""
 LAST_LINES = 15
 
 

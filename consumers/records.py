@@ -78,8 +78,8 @@ def appended_at(record: RawRecord) -> datetime:
     return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
 
 
-def parse_labeled_text(record: RawRecord, *, settings: Settings) -> ParsedText:
-    """Validate one record of `labeled-texts`.
+def valid_labeled_text(record: RawRecord, *, settings: Settings) -> LabeledText:
+    """Validate one record of `labeled-texts`: what is valid here is in a window, and is learned.
 
     Raises:
         BadRecordError: it is not a labeled text, or one that the settings refuse.
@@ -88,7 +88,18 @@ def parse_labeled_text(record: RawRecord, *, settings: Settings) -> ParsedText:
         text = LabeledText.decode(record.value)  # type: ignore[arg-type]
     except ValidationError as error:
         raise _bad(record, error) from error
-    _check(record, text.task, text.text, settings)
+    if len(text.text) > settings.max_text_chars or settings.strict_tasks:
+        _check(record, text.task, text.text, settings)
+    return text
+
+
+def parse_labeled_text(record: RawRecord, *, settings: Settings) -> ParsedText:
+    """Validate one record of `labeled-texts` and make it one of the model's.
+
+    Raises:
+        BadRecordError: as `valid_labeled_text`.
+    """
+    text = valid_labeled_text(record, settings=settings)
     topic, partition, offset = record.topic, record.partition, record.offset
     return ParsedText(
         text.task,

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     """Where models run; `auto` takes CUDA where it works."""
     session_timeout_seconds: Annotated[float, Field(ge=6)] = 10.0
     """Time without a heartbeat after which the broker gives a role's partitions away."""
+    shutdown_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """Longest time for draining and leaving; then a role ends with status 1. Give whoever stops it
+    (`terminationGracePeriodSeconds`) more."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal, else `json`."""

@@ -6,14 +6,16 @@ whole batches, never tracks an ack, and reads a partition from its committed off
 It leans on inner names of faust-streaming 0.15.3, which tests/consumers/test_transport.py holds.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any, Literal, Protocol, cast
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
+    KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
@@ -21,34 +23,16 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from consumers.batches import PartitionBatch, Place
 from consumers.settings import Settings
 from model.errors import StopError
 
 FETCH_WAIT_MILLISECONDS = 100
 """Longest time that the broker holds an empty fetch; Faust's 1500 would delay every record."""
 
-Place = tuple[str, int]
-"""A topic and a partition."""
-
 
 class OffsetLostError(StopError):
     """A committed offset is outside of the log: going on would skip records without a word."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionBatch:
-    """Records of one partition in offset order, as one fetch brought them."""
-
-    topic: str
-    partition: int
-    records: Sequence[ConsumerRecord]
-    generation: int = 0
-    """Of the consumer group when they were fetched."""
-
-    @property
-    def place(self) -> Place:
-        """The partition that they stand in."""
-        return self.topic, self.partition
 
 
 class Rebalanced(Protocol):
@@ -75,6 +59,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # A partition that has just been read waits for the fetch in flight of its neighbours.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MILLISECONDS  # noqa: SLF001
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group; a broker that is gone must not keep the thread.
+
+        aiokafka lets the cancellation of its own fetch out when no broker answers, and mode would
+        then never say that the thread has ended.
+        """
+        with suppress(asyncio.CancelledError, KafkaError):
+            await super().on_thread_stop()
 
     async def _fetch_records(
         self,

@@ -150,9 +150,9 @@ class Learner:
     def state(self, task: str, config: TaskConfig) -> TaskState:
         """The task's state after its tip; loaded where another worker has moved the tip."""
         lineage = Lineage(self._store, task)
-        tip = lineage.tip()
         held = self._states.get(task)
-        if held is None or not _same(held.tip, tip):
+        tip = lineage.tip(held.tip if held else None)
+        if held is None or tip is not held.tip:
             held = self._states[task] = self._load(lineage, tip, config)
         return held
 
@@ -174,9 +174,3 @@ class Learner:
                 config.base_model, config=config, device=self._device
             )
         return self._base_models[config]
-
-
-def _same(held: LineageEntry | None, tip: LineageEntry | None) -> bool:
-    if held is None or tip is None:
-        return held is tip
-    return held.sequence == tip.sequence and held.attempt == tip.attempt

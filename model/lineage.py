@@ -104,19 +104,22 @@ class Lineage:
         self.task = task
         self._folder = f"tasks/{task}/lineage"
 
-    def tip(self) -> LineageEntry | None:
+    def tip(self, known: LineageEntry | None = None) -> LineageEntry | None:
         """The last entry, or None for a task that never learned.
+
+        Args:
+            known: an entry of this lineage; only later ones are looked for.
 
         Raises:
             StoreUnavailableError: the store does not answer.
         """
-        sequences = self.sequences()
-        return self.entry(sequences[-1]) if sequences else None
+        after = self._path(known.sequence) if known else None
+        later = self.store.list(self._folder, after=after)
+        return self.entry(_sequence_in(later[-1])) if later else known
 
     def sequences(self) -> list[int]:
         """The numbers of all entries, ascending."""
-        names = self.store.list(self._folder)
-        return sorted(int(name.rsplit("/", 1)[-1].removesuffix(".json")) for name in names)
+        return [_sequence_in(path) for path in self.store.list(self._folder)]
 
     def entry(self, sequence: int) -> LineageEntry:
         """One entry.
@@ -157,6 +160,10 @@ class Lineage:
 
     def _path(self, sequence: int) -> str:
         return f"{self._folder}/{sequence:08d}.json"
+
+
+def _sequence_in(path: str) -> int:
+    return int(path.rsplit("/", 1)[-1].removesuffix(".json"))
 
 
 def tasks_in(store: ArtifactStore) -> list[str]:

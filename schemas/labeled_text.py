@@ -46,7 +46,9 @@ class LabeledText(BaseModel):
         Raises:
             pydantic.ValidationError: it is not JSON or does not fit the schema.
         """
-        return cls.model_validate_json(raw, extra="ignore")
+        # What model_validate_json calls; that takes a quarter of the time for its own arguments.
+        text: LabeledText = cls.__pydantic_validator__.validate_json(raw, extra="ignore")
+        return text
 
 
 class TextToClassify(BaseModel):
@@ -78,11 +80,21 @@ def record_id(given: str | None, *, topic: str, partition: int, offset: int) -> 
     return given if given is not None else f"{topic}/{partition}/{offset}"
 
 
-def event_time(
-    given: datetime | None, *, appended_at: datetime, max_ahead_seconds: float = 60.0
-) -> datetime:
-    """Its own time, unless it is over `max_ahead_seconds` past the broker's; else the broker's."""
+MAX_AHEAD_SECONDS = 60.0
+"""An event time further past the broker's append time is not believed."""
+
+
+def event_time(given: datetime | None, *, appended_at: datetime) -> datetime:
+    """Its own time, unless it is over `MAX_AHEAD_SECONDS` past the broker's; else the broker's."""
     if given is None:
         return appended_at
     ahead = (given - appended_at).total_seconds()
-    return appended_at if ahead > max_ahead_seconds else given
+    return appended_at if ahead > MAX_AHEAD_SECONDS else given
+
+
+def event_seconds(given: datetime | None, *, appended_seconds: float) -> float:
+    """`event_time` in seconds since 1970: most records have none, and a datetime costs."""
+    if given is None:
+        return appended_seconds
+    seconds = given.timestamp()
+    return appended_seconds if seconds - appended_seconds > MAX_AHEAD_SECONDS else seconds

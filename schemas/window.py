@@ -65,8 +65,5 @@ def window_id(task: str, span: Span) -> str:
 
 def digest_ids(ids: Iterable[str]) -> str:
     """SHA-256 over record ids in offset order, each followed by a line feed."""
-    digest = hashlib.sha256()
-    for record_id in ids:
-        digest.update(record_id.encode(errors="surrogatepass"))
-        digest.update(b"\n")
-    return digest.hexdigest()
+    lines = "\n".join([*ids, ""])
+    return hashlib.sha256(lines.encode(errors="surrogatepass")).hexdigest()

@@ -28,6 +28,12 @@ def absent(what: str) -> None:
     pytest.skip(what)
 
 
+def needs_local_kafka() -> None:
+    """For a test that must kill its broker, and therefore needs one of its own."""
+    if fault := missing_tools():
+        absent(f"no broker of its own for this test: {fault}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses the broker or the real data, so that `-m 'not broker'` finds all of it."""
     for item in items:

@@ -1,5 +1,6 @@
 """librdkafka's mock broker: for a laptop without java, inside this process, nothing survives."""
 
+from collections.abc import Iterable
 from typing import Any, Literal, Self
 
 from consumers.broker.errors import BrokerError
@@ -40,6 +41,14 @@ class MemoryBroker:
         brokers = self._holder.list_topics(timeout=10).brokers.values()
         self.bootstrap_servers = ",".join(f"{one.host}:{one.port}" for one in brokers)
         return self
+
+    def make_topics(self, names: Iterable[str]) -> None:
+        """Make topics beforehand, for a reader that takes the partitions there are when it starts.
+
+        The mock makes a topic when a client asks for it by name.
+        """
+        for name in names:
+            self._holder.list_topics(topic=name, timeout=10)
 
     def stop(self) -> None:
         """End it; every record is gone."""

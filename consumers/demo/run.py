@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from consumers.broker import Broker, open_broker
+from consumers.broker import Broker, MemoryBroker, open_broker
 from consumers.demo.display import Display, LiveDisplay, PlainDisplay
 from consumers.demo.events import Fact
 from consumers.demo.pacing import DEFAULT_RATE, Pacer, Pacing
@@ -31,6 +31,7 @@ from consumers.settings import Settings
 from consumers.topics_admin import ensure_topics
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError
+from schemas.topics import TOPICS
 
 ROLES = ("windows", "train", "serve")
 MARK = ".freshet-demo"
@@ -112,6 +113,8 @@ def _stream(
         broker = stack.enter_context(open_broker(settings, folder=out / "kafka", tell=tell))
         tell(f"Broker: {broker.note}. Logs: {out / 'logs'}")
         inside = _settings_inside(settings, broker, out)
+        if isinstance(broker, MemoryBroker):
+            broker.make_topics(inside.topic(topic.name) for topic in TOPICS)
         ensure_topics(inside)
         memory = stack.enter_context(PeakMemory().watching())
         roles = stack.enter_context(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Protocol
 
-from consumers.app import Outgoing, PartitionBatch, Place, RoleKafka, run_role
+from consumers.batches import PartitionBatch, Place
 from consumers.dead_letters import FloodGuard
 from consumers.inference.answers import Current, Entry, answer
 from consumers.inference.events import (
@@ -19,7 +19,10 @@ from consumers.inference.events import (
 )
 from consumers.inference.follower import Follower
 from consumers.inference.lane import Lane
+from consumers.publisher import Outgoing
 from consumers.records import BadRecordError, RawRecord, appended_at, parse_text
+from consumers.role import RoleKafka
+from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from model.errors import StopError

@@ -6,20 +6,22 @@ is a redelivery, which the lineage recognises and the events' ids make harmless.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
-from consumers.app import Outgoing, PartitionBatch, RoleKafka, run_role
+from consumers.batches import PartitionBatch
 from consumers.dead_letters import dead_letter_of
+from consumers.publisher import Outgoing
+from consumers.role import RoleKafka
+from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, Place, Waiting
 from consumers.training.messages import Advanced, Committed, Failed, GiveUp, Learn, Refresh, Tip
 from consumers.training.worker import WorkerDiedError, WorkerHandle
-from model.errors import FreshetError, RetryError, StopError
+from model.errors import RetryError, StopError
 from model.lineage import LineageEntry
 from schemas.topics import (
     EVALUATION_EVENTS,
@@ -55,6 +57,7 @@ class TrainingHandler:
         """Begin to work; the worker warms up while the group is joined."""
         self._kafka = kafka
         self._runner = asyncio.create_task(self._run())
+        self._runner.add_done_callback(self._ended)
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Start over on every partition: each is read again from its committed offset."""
@@ -80,8 +83,7 @@ class TrainingHandler:
         """Abandon the round in hand: what it had not committed will be redelivered."""
         if self._runner is not None:
             self._runner.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._runner
+            await asyncio.wait({self._runner})
         await self._worker.stop()
 
     async def _take(self, record: ConsumerRecord) -> None:
@@ -95,13 +97,15 @@ class TrainingHandler:
 
     async def _run(self) -> None:
         """Learn what waits, refresh what is due, until cancelled or stopped by an error."""
-        try:
-            await self._worker.start()
-            while True:
-                await self._wait_for_work()
-                await self._work()
-        except FreshetError as error:
-            self._kafka.fail(error)
+        await self._worker.start()
+        while True:
+            await self._wait_for_work()
+            await self._work()
+
+    def _ended(self, runner: "asyncio.Task[None]") -> None:
+        """Stop the role with whatever ended the runner: idle for ever, it would look alive."""
+        if not runner.cancelled() and (error := runner.exception()) is not None:
+            self._kafka.fail(error if isinstance(error, Exception) else StopError(repr(error)))
 
     async def _wait_for_work(self) -> None:
         async with self._changed:

@@ -27,7 +27,8 @@ from model.errors import RetryError
 _LONGEST_LINE_BYTES = 64 * 2**20
 # Threads of torch that wait for each other must not spin: where a core is shared with a broker or
 # another role, that costs half of the speed, and on idle cores it gains nothing.
-_WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+# cuBLAS is reproducible only where this is set before CUDA starts.
+_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 
 class WorkerDiedError(RetryError):
@@ -63,7 +64,7 @@ class WorkerHandle:
             stdin=PIPE,
             stdout=PIPE,
             limit=_LONGEST_LINE_BYTES,
-            env=child_environment(_WAITING),
+            env=child_environment(_ENVIRONMENT),
         )
         start = Start(settings=self._settings, tasks_file=self._settings.tasks_file)
         await self._say(start.model_dump_json())

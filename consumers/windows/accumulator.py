@@ -2,30 +2,44 @@
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from model.config import WindowConfig
-from model.data import Record
 from schemas.base import Span
 from schemas.window import CloseReason, TrainingWindow, digest_ids, window_id
 
 
 @dataclass(slots=True)
 class _OpenWindow:
-    config: WindowConfig
+    records: int
+    """It closes with so many."""
+    max_idle_seconds: float
     start: int
     opened_at: datetime
-    latest_event_time: datetime
-    """A record after this one closes the window by age."""
+    latest_event: float
+    """A record of a later event time closes the window by age; seconds since 1970."""
     first_appended: int
     """Milliseconds since 1970, as the broker stamped the first record."""
     last_appended: int
     end: int = 0
     ids: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+
+
+class Arrival(NamedTuple):
+    """What the accumulator needs to know of a valid record."""
+
+    offset: int
+    task: str
+    id: str
+    label: str
+    appended: int
+    """The broker's append time in milliseconds since 1970."""
+    event_seconds: float
+    """Its event time in seconds since 1970."""
 
 
 class _Pending(NamedTuple):
@@ -80,34 +94,32 @@ class WindowAccumulator:
         """
         return min((window.start for window in self._open.values()), default=self._position)
 
-    def add(
-        self, task: str, record: Record, *, appended: int, now: datetime
-    ) -> list[TrainingWindow]:
-        """Take a record and return the windows that this closes.
+    def add(self, arrivals: Iterable[Arrival], *, now: datetime) -> list[TrainingWindow]:
+        """Take records in offset order and return the windows that they close.
 
         An offset that was taken before is skipped: a redelivered record counts once.
 
         Args:
-            task: the record's task.
-            record: the record.
-            appended: the broker's append time in milliseconds.
+            arrivals: the records.
             now: wall-clock time.
         """
-        if self._position is not None and record.offset < self._position:
-            return []
-        self._position = record.offset + 1
         closed = []
-        window = self._open.get(task)
-        if window is not None and (reason := self._ends_before(task, window, record, appended)):
-            closed.append(self._close(task, reason, now))
-            window = None
-        if window is None:
-            window = self._opened(task, record, appended, now)
-        window.ids.append(record.id)
-        window.labels.append(record.label)
-        window.end, window.last_appended = record.offset + 1, appended
-        if len(window.ids) >= window.config.records:
-            closed.append(self._close(task, CloseReason.COUNT, now))
+        for arrival in arrivals:
+            offset, task, record_id, label, appended, _ = arrival
+            if self._position is not None and offset < self._position:
+                continue
+            self._position = offset + 1
+            window = self._open.get(task)
+            if window is not None and (reason := self._ends_before(window, arrival)):
+                closed.append(self._close(task, reason, now))
+                window = None
+            if window is None:
+                window = self._opened(arrival, now)
+            window.ids.append(record_id)
+            window.labels.append(label)
+            window.end, window.last_appended = offset + 1, appended
+            if len(window.ids) >= window.records:
+                closed.append(self._close(task, CloseReason.COUNT, now))
         return closed
 
     def skip(self, offset: int) -> None:
@@ -147,26 +159,31 @@ class WindowAccumulator:
         idle = [
             task
             for task, window in self._open.items()
-            if now - window.opened_at >= timedelta(seconds=window.config.max_idle_seconds)
+            if (now - window.opened_at).total_seconds() >= window.max_idle_seconds
         ]
         return [self._close(task, CloseReason.IDLE, now) for task in idle]
 
-    def _ends_before(
-        self, task: str, window: _OpenWindow, record: Record, appended: int
-    ) -> CloseReason | None:
+    def _ends_before(self, window: _OpenWindow, arrival: Arrival) -> CloseReason | None:
         """Why a window ends before this record, if it does."""
-        times = self._commands.get(task)
-        if times and bisect_left(times, appended) > bisect_left(times, window.first_appended):
+        times = self._commands.get(arrival.task)
+        if times and bisect_left(times, arrival.appended) > bisect_left(
+            times, window.first_appended
+        ):
             return CloseReason.COMMAND
-        return CloseReason.AGE if record.event_time > window.latest_event_time else None
+        return CloseReason.AGE if arrival.event_seconds > window.latest_event else None
 
-    def _opened(self, task: str, record: Record, appended: int, now: datetime) -> _OpenWindow:
-        config = self._config_of(task)
-        age = timedelta(seconds=min(config.max_age_seconds, 100 * 365 * 86_400.0))
+    def _opened(self, arrival: Arrival, now: datetime) -> _OpenWindow:
+        config = self._config_of(arrival.task)
         window = _OpenWindow(
-            config, record.offset, now, record.event_time + age, appended, appended
+            records=config.records,
+            max_idle_seconds=config.max_idle_seconds,
+            start=arrival.offset,
+            opened_at=now,
+            latest_event=arrival.event_seconds + config.max_age_seconds,
+            first_appended=arrival.appended,
+            last_appended=arrival.appended,
         )
-        self._open[task] = window
+        self._open[arrival.task] = window
         return window
 
     def _obey(self, command: _Pending, now: datetime) -> list[TrainingWindow]:

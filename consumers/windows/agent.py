@@ -5,27 +5,34 @@ every crash is a redelivery: the open windows are read again from the log, which
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from consumers.app import PartitionBatch, Place, RoleKafka, run_role
+from consumers.batches import PartitionBatch, Place
 from consumers.dead_letters import FloodGuard, dead_letter_of
 from consumers.publisher import Outgoing
-from consumers.records import BadRecordError, parse_labeled_text
+from consumers.records import BadRecordError, RawRecord, valid_labeled_text
+from consumers.role import RoleKafka
+from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
-from consumers.windows.accumulator import WindowAccumulator
+from consumers.windows.accumulator import Arrival, WindowAccumulator
 from consumers.windows.control import CloseCommand, ControlReader
 from model.config import WindowConfig
 from model.errors import FreshetError, RetryError
+from schemas.labeled_text import LabeledText, event_seconds, record_id
 from schemas.topics import LABELED_TEXTS, LABELED_TEXTS_DEAD, TRAINING_WINDOWS
 from schemas.window import TrainingWindow
 
 TICK_SECONDS = 0.5
-"""How exactly `max_idle_seconds` is kept."""
+"""How exactly `max_idle_seconds` is kept, and how soon a publish that failed is tried again.
+
+Windows open and close with every batch: a timer for the next deadline would be set anew thousands
+of times a second, so two looks a second are the cheaper and the simpler way.
+"""
 SOURCE = "/freshet/windows"
 
 
@@ -57,15 +64,17 @@ class WindowsHandler:
         self._commands: dict[str, list[int]] = {}
         self._config_of = lru_cache(maxsize=4096)(self._window_config)
         self._lock = asyncio.Lock()
+        self._control: ControlReader | None = None
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self, kafka: RoleKafka) -> None:
         """Learn of the commands given so far, before any record is read."""
         self._kafka = kafka
-        self._control = ControlReader(self._settings)
-        for command in await self._control.known():
+        control = ControlReader(self._settings)
+        for command in await control.known():
             self._remember(command)
-        self._control.follow(self._obey)
+        self._control = control
+        control.follow(self._obey)
         self._ticking = asyncio.create_task(self._tick())
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
@@ -101,7 +110,8 @@ class WindowsHandler:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticking
-        await self._control.stop()
+        if self._control is not None:
+            await self._control.stop()
 
     async def _remind(self, place: Place, held: _Partition) -> None:
         """Tell an accumulator that has just begun of the commands given before."""
@@ -112,23 +122,32 @@ class WindowsHandler:
             held.accumulator.command(task, given=max(times), end=end, now=self._clock())
 
     def _take(self, held: _Partition, batch: PartitionBatch) -> None:
-        accumulator, settings, now = held.accumulator, self._settings, self._clock()
-        first = accumulator.position or 0
+        accumulator, now = held.accumulator, self._clock()
+        held.closed += accumulator.add(self._valid(held, batch, now), now=now)
+        accumulator.skip(batch.records[-1].offset)
+        held.closed += accumulator.passed(now=now)
+
+    def _valid(self, held: _Partition, batch: PartitionBatch, now: datetime) -> Iterator[Arrival]:
+        """The valid records of a batch; a bad one becomes a dead letter instead."""
+        settings, first, good = self._settings, held.accumulator.position or 0, 0
         for raw in batch.records:
             if raw.offset < first:
                 continue  # a batch handed over again after a failed publish
             try:
-                task, record = parse_labeled_text(raw, settings=settings)
+                text = valid_labeled_text(raw, settings=settings)
             except BadRecordError as bad:
+                self._guard.saw_good(good)
                 self._guard.saw(bad=True)
+                good = 0
                 letter = dead_letter_of(raw, reason=bad.reason, detail=bad.detail, now=now)
                 headers = letter.headers(SOURCE)
-                held.letters.append(Outgoing(LABELED_TEXTS_DEAD, letter.encode(), raw.key, headers))
-                accumulator.skip(raw.offset)
+                held.letters.append(
+                    Outgoing(LABELED_TEXTS_DEAD, letter.encode(), letter.key, headers)
+                )
             else:
-                self._guard.saw(bad=False)
-                held.closed += accumulator.add(task, record, appended=raw.timestamp, now=now)
-        held.closed += accumulator.passed(now=now)
+                good += 1
+                yield _arrival(raw, text)
+        self._guard.saw_good(good)
 
     async def _settle(self, place: Place, held: _Partition) -> None:
         """Make durable what was decided, in the order that a crash forgives.
@@ -210,6 +229,18 @@ class WindowsHandler:
             records=window.num_records,
             reason=window.reason.value,
         )
+
+
+def _arrival(raw: RawRecord, text: LabeledText) -> Arrival:
+    offset, appended = raw.offset, raw.timestamp
+    return Arrival(
+        offset,
+        text.task,
+        text.id or record_id(None, topic=raw.topic, partition=raw.partition, offset=offset),
+        text.label,
+        appended,
+        event_seconds(text.event_time, appended_seconds=max(appended, 0) / 1000),
+    )
 
 
 def run(settings: Settings) -> int:

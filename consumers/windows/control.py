@@ -15,6 +15,8 @@ from consumers.telemetry import get_log
 from schemas.control import Action, Command
 from schemas.topics import CONTROL
 
+RETRY_SECONDS = 1.0
+
 
 class CloseCommand(NamedTuple):
     """Close the windows of `task` on records appended up to `given` (milliseconds since 1970)."""
@@ -43,7 +45,7 @@ class ControlReader:
         """Connect and read the commands given so far.
 
         Raises:
-            BrokerUnavailableError: the broker does not answer.
+            BrokerUnavailableError: the broker does not answer; try again with a new reader.
         """
         try:
             await self._consumer.start()
@@ -53,6 +55,7 @@ class ControlReader:
             while any([await self._consumer.position(p) < ends[p] for p in places]):
                 commands += [command async for command in self._fetched()]
         except KafkaError as error:
+            await self._consumer.stop()
             msg = f"cannot read {self._topic}: {error!r}"
             raise BrokerUnavailableError(msg) from error
         return commands
@@ -77,6 +80,7 @@ class ControlReader:
             except KafkaError as error:
                 # aiokafka reconnects by itself; the position has not moved.
                 self._log.warning("control_delayed", error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _fetched(self) -> AsyncIterator[CloseCommand]:
         batches = await self._consumer.getmany(timeout_ms=1000)

@@ -5,16 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from consumers.app import PartitionBatch, Place, RoleKafka, run_role
+from consumers.batches import PartitionBatch, Place
 from consumers.broker.memory import MemoryBroker
+from consumers.dead_letters import dead_letter_of
+from consumers.role import RoleKafka
+from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.topics_admin import ensure_topics
 from model.errors import FreshetError, RetryError, StopError
 from schemas.topics import TEXTS, TEXTS_DEAD
+from tests.consumers.raw import raw
 
 
 class Recorder:
@@ -84,6 +89,21 @@ def test_a_retry_hands_the_same_batch_over_again_once(settings: Settings) -> Non
 
 
 @pytest.mark.broker
+def test_a_start_that_cannot_be_made_now_is_tried_again(settings: Settings) -> None:
+    class Late(Recorder):
+        async def start(self, kafka: RoleKafka) -> None:
+            self.calls.append("try")
+            if len(self.calls) == 1:
+                raise RetryError("busy")
+            await super().start(kafka)
+
+    handler = Late(1, first=(b"a",))
+    assert run(settings, handler) == 0
+    assert handler.calls[:3] == ["try", "try", "start"]
+    assert handler.values == [b"a"]
+
+
+@pytest.mark.broker
 def test_any_other_error_stops_the_role_with_a_nonzero_status(settings: Settings) -> None:
     handler = Recorder(1, first=(b"a",), faults=[StopError("broken")])
     assert run(settings, handler) == 1
@@ -117,10 +137,13 @@ def test_a_new_group_from_latest_does_not_miss_what_comes_between_two_runs(
 
 
 @pytest.mark.broker
-def test_a_dead_letter_of_several_megabytes_is_published(settings: Settings) -> None:
+def test_the_dead_letter_of_the_largest_record_is_published(settings: Settings) -> None:
+    huge = raw(os.urandom(14_000_000), key=os.urandom(1_000_000))
+    letter = dead_letter_of(huge, reason="invalid_json", detail="why", now=datetime.now(UTC))
+
     class Large(Recorder):
         async def start(self, kafka: RoleKafka) -> None:
-            await kafka.publish(TEXTS_DEAD, b"x" * 8_000_000, key=None)
+            await kafka.publish(TEXTS_DEAD, letter.encode(), key=letter.key)
             self.values.append(b"published")
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -23,6 +23,7 @@ LEANS_ON = [
     (driver.AIOKafkaConsumerThread, "_commit", ["self", "offsets"]),
     (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
     (driver.AIOKafkaConsumerThread, "seek_to_committed", ["self"]),
+    (driver.AIOKafkaConsumerThread, "on_thread_stop", ["self"]),
     (driver.Consumer, "_new_consumer_thread", ["self"]),
     (driver.Producer, "_settings_extra", ["self"]),
     (base.Consumer, "getmany", ["self", "timeout"]),

@@ -48,5 +48,15 @@ def test_aiokafka_consumes_in_a_group() -> None:
         assert asyncio.run(there_and_back(broker.bootstrap_servers)) == b"hello"
 
 
+def test_topics_that_are_made_beforehand_have_partitions_to_assign() -> None:
+    with MemoryBroker() as broker:
+        broker.make_topics(["made"])
+        settings = Settings(bootstrap_servers=broker.bootstrap_servers, memory_broker=True)
+        consumer = KafkaConsumer(**kafka_python_options(settings))
+        assert consumer.partitions_for_topic("made") == {0, 1, 2, 3}
+        assert not consumer.partitions_for_topic("not made")
+        consumer.close()
+
+
 def test_it_says_that_nothing_survives() -> None:
     assert "nothing in it survives" in MemoryBroker().note

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from consumers.app import BrokerUnavailableError, Outgoing, PartitionBatch, Place
+from consumers.batches import PartitionBatch, Place
 from consumers.inference.agent import Serve
 from consumers.inference.events import FollowerEvent, VersionSwapped
+from consumers.publisher import BrokerUnavailableError, Outgoing
 from consumers.settings import Settings
 from model.artifacts import ArtifactStore
 from model.predictor import Predictor

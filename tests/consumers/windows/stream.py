@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -107,20 +108,21 @@ def dead_letters(settings: Settings, number: int) -> list[DeadLetter]:
 
 def committed(settings: Settings, partition: int = 0) -> int | None:
     """The committed offset of the windows group."""
-    admin: Any = KafkaAdminClient(**kafka_python_options(settings))
-    try:
-        group = settings.group("windows")
-        found = admin.list_group_offsets(group)[group].get(
-            TopicPartition(settings.topic(LABELED_TEXTS.name), partition)
-        )
-    finally:
-        admin.close()
-    return None if found is None else int(found.offset)
+    with closing(KafkaAdminClient(**kafka_python_options(settings))) as admin:
+        return _committed(admin, settings, partition)
 
 
 def becomes_committed(settings: Settings, offset: int, *, partition: int = 0) -> bool:
     """Whether the group commits this offset within the time."""
-    return becomes(lambda: committed(settings, partition) == offset)
+    with closing(KafkaAdminClient(**kafka_python_options(settings))) as admin:
+        return becomes(lambda: _committed(admin, settings, partition) == offset)
+
+
+def _committed(admin: Any, settings: Settings, partition: int) -> int | None:
+    group = settings.group("windows")
+    place = TopicPartition(settings.topic(LABELED_TEXTS.name), partition)
+    found = admin.list_group_offsets(group)[group].get(place)
+    return None if found is None else int(found.offset)
 
 
 def logged(process: RoleProcess, event: str, count: int = 1) -> bool:

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.windows.accumulator import WindowAccumulator
+from consumers.windows.accumulator import Arrival, WindowAccumulator
 from model.config import WindowConfig
-from model.data import Record
 from schemas.window import CloseReason, TrainingWindow, digest_ids
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,11 +24,6 @@ def accumulator(
     return WindowAccumulator("labeled-texts", 0, lambda _task: config, commands)
 
 
-def record(offset: int, *, seconds: float = 0.0, label: str = "up") -> Record:
-    when = T0 + timedelta(seconds=seconds)
-    return Record(f"r{offset}", "text", label, "labeled-texts", 0, offset, when)
-
-
 def add(
     held: WindowAccumulator,
     offset: int,
@@ -39,7 +33,7 @@ def add(
     seconds: float = 0.0,
 ) -> list[TrainingWindow]:
     stamp = offset if appended is None else appended
-    return held.add(task, record(offset, seconds=seconds), appended=stamp, now=T0)
+    return held.add([Arrival(offset, task, f"r{offset}", "up", stamp, seconds)], now=T0)
 
 
 def spans(windows: Sequence[TrainingWindow]) -> list[tuple[int, int]]:
@@ -57,6 +51,14 @@ def test_a_window_closes_with_its_last_record_by_count() -> None:
     assert window.digest == digest_ids(["r10", "r11", "r14"])
     assert window.label_counts == {"up": 3}
     assert window.last_appended_at == datetime.fromtimestamp(0.014, UTC)
+
+
+def test_one_batch_may_close_several_windows() -> None:
+    held = accumulator(2)
+    arrivals = [Arrival(n, "ab"[n % 2], f"r{n}", "up", n, 0.0) for n in range(7)]
+    assert spans(held.add(arrivals, now=T0)) == [(0, 3), (1, 4), (4, 7)]
+    assert held.add(arrivals, now=T0) == []
+    assert held.committable == 5
 
 
 def test_the_oldest_open_window_holds_back_the_commit() -> None:

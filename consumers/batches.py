@@ -1,0 +1,25 @@
+"""Records of one partition, as a role takes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiokafka import ConsumerRecord
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionBatch:
+    """Records of one partition in offset order, as one fetch brought them."""
+
+    topic: str
+    partition: int
+    records: Sequence[ConsumerRecord]
+    generation: int = 0
+    """Of the consumer group when they were fetched."""
+
+    @property
+    def place(self) -> Place:
+        """The partition that they stand in."""
+        return self.topic, self.partition
