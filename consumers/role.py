@@ -1,5 +1,6 @@
 """The contract between a role and what runs it: batches in, records and commits out."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -79,3 +80,15 @@ class RoleKafka(Protocol):
     def fail(self, error: Exception) -> None:
         """Stop the role with this error and a nonzero exit status."""
         ...
+
+
+def watched(task: "asyncio.Task[None]", kafka: RoleKafka) -> "asyncio.Task[None]":
+    """Stop the role when a task of its own ends with an error: none goes unseen."""
+
+    def ended(done: "asyncio.Task[None]") -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, Exception):
+            kafka.fail(error)
+
+    task.add_done_callback(ended)
+    return task

@@ -27,6 +27,7 @@ from consumers.settings import Settings
 from consumers.telemetry import get_log
 from model.errors import StopError
 from model.predictor import Predictor
+from schemas.dead_letter import DeadLetter
 from schemas.labeled_text import TextToClassify
 from schemas.prediction import Prediction
 from schemas.topics import PREDICTIONS, TEXTS, TEXTS_DEAD
@@ -161,7 +162,7 @@ class Serve:
                 Outgoing(
                     PREDICTIONS if isinstance(outcome, Prediction) else TEXTS_DEAD,
                     outcome.encode(),
-                    entry.record.key,
+                    outcome.key if isinstance(outcome, DeadLetter) else entry.record.key,
                     outcome.headers(f"freshet/{ROLE}"),
                 )
                 for entry, outcome in zip(ready, outcomes, strict=True)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from consumers.batches import PartitionBatch
 from consumers.dead_letters import dead_letter_of
 from consumers.publisher import Outgoing
-from consumers.role import RoleKafka
+from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
@@ -56,8 +56,7 @@ class TrainingHandler:
     async def start(self, kafka: RoleKafka) -> None:
         """Begin to work; the worker warms up while the group is joined."""
         self._kafka = kafka
-        self._runner = asyncio.create_task(self._run())
-        self._runner.add_done_callback(self._ended)
+        self._runner = watched(asyncio.create_task(self._run()), kafka)
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Start over on every partition: each is read again from its committed offset."""
@@ -101,11 +100,6 @@ class TrainingHandler:
         while True:
             await self._wait_for_work()
             await self._work()
-
-    def _ended(self, runner: "asyncio.Task[None]") -> None:
-        """Stop the role with whatever ended the runner: idle for ever, it would look alive."""
-        if not runner.cancelled() and (error := runner.exception()) is not None:
-            self._kafka.fail(error if isinstance(error, Exception) else StopError(repr(error)))
 
     async def _wait_for_work(self) -> None:
         async with self._changed:
@@ -222,7 +216,7 @@ class TrainingHandler:
             lambda: self._kafka.publish(
                 TRAINING_WINDOWS_DEAD,
                 letter.encode(),
-                key=record.key,
+                key=letter.key,
                 headers=letter.headers("/freshet/train"),
             ),
         )

@@ -6,7 +6,6 @@ every crash is a redelivery: the open windows are read again from the log, which
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,7 +14,7 @@ from consumers.batches import PartitionBatch, Place
 from consumers.dead_letters import FloodGuard, dead_letter_of
 from consumers.publisher import Outgoing
 from consumers.records import BadRecordError, RawRecord, valid_labeled_text
-from consumers.role import RoleKafka
+from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
@@ -74,8 +73,8 @@ class WindowsHandler:
         for command in await control.known():
             self._remember(command)
         self._control = control
-        control.follow(self._obey)
-        self._ticking = asyncio.create_task(self._tick())
+        watched(control.follow(self._obey), kafka)
+        self._ticking = watched(asyncio.create_task(self._tick()), kafka)
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Start over: each partition is read again from its committed offset."""
@@ -108,8 +107,7 @@ class WindowsHandler:
         """Leave the open windows to whoever reads them again."""
         if self._ticking is not None:
             self._ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._ticking
+            await asyncio.wait({self._ticking})
         if self._control is not None:
             await self._control.stop()
 

@@ -1,8 +1,7 @@
 """Reads the commands on `control`: every instance all of them, without a group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from consumers.publisher import BrokerUnavailableError
 from consumers.settings import Settings
 from consumers.telemetry import get_log
+from model.errors import RetryError
 from schemas.control import Action, Command
 from schemas.topics import CONTROL
 
@@ -53,42 +53,60 @@ class ControlReader:
             ends = await self._consumer.end_offsets(places)
             commands: list[CloseCommand] = []
             while any([await self._consumer.position(p) < ends[p] for p in places]):
-                commands += [command async for command in self._fetched()]
+                commands += await self._fetched()
         except KafkaError as error:
             await self._consumer.stop()
             msg = f"cannot read {self._topic}: {error!r}"
             raise BrokerUnavailableError(msg) from error
         return commands
 
-    def follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> None:
+    def follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> "asyncio.Task[None]":
         """Hand every further command to `obey`, in order, until `stop`."""
         self._following = asyncio.create_task(self._follow(obey))
+        return self._following
 
     async def stop(self) -> None:
         """Leave the broker."""
         if self._following is not None:
             self._following.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._following
+            await asyncio.wait({self._following})
         await self._consumer.stop()
 
     async def _follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> None:
         while True:
             try:
-                async for command in self._fetched():
-                    await obey(command)
+                commands = await self._fetched()
             except KafkaError as error:
                 # aiokafka reconnects by itself; the position has not moved.
-                self._log.warning("control_delayed", error=repr(error))
-                await asyncio.sleep(RETRY_SECONDS)
+                await self._delayed(error)
+                continue
+            for command in commands:
+                await self._obeyed(obey, command)
 
-    async def _fetched(self) -> AsyncIterator[CloseCommand]:
+    async def _obeyed(
+        self, obey: Callable[[CloseCommand], Awaitable[None]], command: CloseCommand
+    ) -> None:
+        """A command may be obeyed twice, never not at all."""
+        while True:
+            try:
+                await obey(command)
+            except RetryError as error:
+                await self._delayed(error)
+            else:
+                return
+
+    async def _delayed(self, error: Exception) -> None:
+        self._log.warning("control_delayed", error=repr(error))
+        await asyncio.sleep(RETRY_SECONDS)
+
+    async def _fetched(self) -> list[CloseCommand]:
         batches = await self._consumer.getmany(timeout_ms=1000)
-        for records in batches.values():
-            for record in records:
-                command = self._decoded(record)
-                if command is not None and command.action is Action.CLOSE:
-                    yield CloseCommand(command.task, record.timestamp)
+        return [
+            CloseCommand(command.task, record.timestamp)
+            for records in batches.values()
+            for record in records
+            if (command := self._decoded(record)) is not None and command.action is Action.CLOSE
+        ]
 
     def _decoded(self, record: ConsumerRecord) -> Command | None:
         try:
