@@ -1,22 +1,35 @@
 """What bad input gets: the rows of the table, on the whole path."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from schemas.evaluation import Outcome
 from schemas.labeled_text import LabeledText
 from schemas.topics import LABELED_TEXTS, MODEL_VERSIONS, TRAINING_WINDOWS
 from tests.integration.books import in_the_log, read_books
 from tests.integration.conftest import Install
-from tests.integration.installation import encoded
+from tests.integration.installation import Installation, encoded
 from tests.integration.texts import TASK, labeled, questions
 
 WINDOW = 40
+TWICE, ALONE, TINY, AWAY = "twice", "alone", "tiny", "away"
+
+
+@pytest.fixture(scope="module")
+def learning(install: Install) -> Iterator[Installation]:
+    """Roles at work, for the tests whose tasks do not meddle with each other."""
+    tasks = dict.fromkeys((TASK, TWICE, ALONE, TINY, AWAY))
+    here = install(records=WINDOW, strict_tasks=True, tasks=tasks, max_text_chars=300)
+    with here.roles("windows", "train"):
+        yield here
 
 
 def test_bad_records_are_dead_letters_with_reason_and_origin_and_the_window_goes_on(
-    install: Install,
+    learning: Installation,
 ) -> None:
-    here = install(records=WINDOW, strict_tasks=True, tasks={TASK: None}, max_text_chars=300)
+    here = learning
     good = encoded(labeled(WINDOW))
     bad = {
         "invalid_json": b"{not JSON",
@@ -26,9 +39,8 @@ def test_bad_records_are_dead_letters_with_reason_and_origin_and_the_window_goes
         "unknown_task": LabeledText(task="nobody", text="sales rose", label="up").encode(),
     }
     values = [*good[:10], *bad.values(), *good[10:]]
-    with here.roles("windows", "train"):
-        offsets = here.write(values)
-        here.until(lambda: here.labels_learned(TASK) == WINDOW)
+    offsets = here.write(values)
+    here.until(lambda: here.labels_learned(TASK) == WINDOW)
     here.read_on()
     letters = here.dead_letters()
     assert {offset: d.reason for (_, offset), d in letters.items()} == dict(
@@ -36,9 +48,9 @@ def test_bad_records_are_dead_letters_with_reason_and_origin_and_the_window_goes
     )
     for (partition, offset), letter in letters.items():
         assert (letter.topic, partition) == (here.settings.topic(LABELED_TEXTS.name), 0)
-        assert letter.value == values[offset]
+        assert letter.value == values[offset - offsets[0]]
         assert letter.detail
-    [window] = here.windows()
+    [window] = [window for window in here.windows() if window.task == TASK]
     assert window.num_records == WINDOW
     log = [r for r in here.records["labeled-texts"] if (r.partition, r.offset) not in letters]
     books = read_books(Path(here.settings.store), TASK, log)
@@ -59,67 +71,67 @@ def test_a_flood_of_bad_records_stops_the_role_before_it_drains_the_topic(
     assert len(here.dead_letters()) <= 20
 
 
-def test_repeats_corrections_and_conflicts_are_told_apart(install: Install) -> None:
-    here = install(records=WINDOW)
-    texts = labeled(WINDOW)
+def test_repeats_corrections_and_conflicts_are_told_apart(learning: Installation) -> None:
+    here = learning
+    texts = labeled(WINDOW, task=TWICE)
     corrected = texts[1].model_copy(update={"label": "flat" if texts[1].label == "up" else "up"})
     conflicting = texts[2].model_copy(
         update={"id": "another", "label": "flat" if texts[2].label == "up" else "up"}
     )
-    second = [texts[0], corrected, conflicting, *labeled(WINDOW - 3, start=WINDOW)]
-    with here.roles("windows", "train"):
-        here.write(encoded(texts))
-        here.until(lambda: here.labels_learned(TASK) == WINDOW)
-        here.write(encoded(second))
-        here.until(lambda: here.labels_learned(TASK) == 2 * WINDOW)
-    counts = here.evaluations(TASK)[-1].counts
+    second = [texts[0], corrected, conflicting, *labeled(WINDOW - 3, start=WINDOW, task=TWICE)]
+    here.write(encoded(texts))
+    here.until(lambda: here.labels_learned(TWICE) == WINDOW)
+    here.write(encoded(second))
+    here.until(lambda: here.labels_learned(TWICE) == 2 * WINDOW)
+    counts = here.evaluations(TWICE)[-1].counts
     assert (counts.duplicates, counts.corrected, counts.conflicting) == (1, 1, 1)
     assert counts.learned + counts.held_out == WINDOW - 1
-    books = read_books(Path(here.settings.store), TASK, here.records["labeled-texts"])
+    books = read_books(Path(here.settings.store), TWICE, here.records["labeled-texts"])
     assert books.taught[texts[0].id or ""] == 1
     assert books.taught[texts[1].id or ""] == 2  # once, and once more for its new label
     assert len(books.taken) == 2 * WINDOW
 
 
-def test_windows_of_one_class_and_of_one_record_are_valid_outcomes(install: Install) -> None:
-    here = install(records=WINDOW)
-    alone = [t.model_copy(update={"task": "alone"}) for t in labeled(3 * WINDOW) if t.label == "up"]
-    with here.roles("windows", "train"):
-        here.write(encoded(alone[:WINDOW]))
-        here.until(lambda: here.labels_learned("alone") == WINDOW)
-        here.write(encoded(labeled(1, task="tiny")))
-        here.close_windows("tiny")
-        here.until(lambda: here.labels_learned("tiny") == 1)
-        here.write(encoded(labeled(WINDOW, task="tiny", start=1)))
-        here.until(lambda: here.labels_learned("tiny") == WINDOW + 1)
-    assert all(e.reason for e in here.evaluations())
-    assert all(e.outcome is not Outcome.FAILED for e in here.evaluations())
+def test_windows_of_one_class_and_of_one_record_are_valid_outcomes(
+    learning: Installation,
+) -> None:
+    here = learning
+    alone = [text for text in labeled(3 * WINDOW, task=ALONE) if text.label == "up"]
+    here.write(encoded(alone[:WINDOW]))
+    here.until(lambda: here.labels_learned(ALONE) == WINDOW)
+    here.write(encoded(labeled(1, task=TINY)))
+    here.close_windows(TINY)
+    here.until(lambda: here.labels_learned(TINY) == 1)
+    here.write(encoded(labeled(WINDOW, task=TINY, start=1)))
+    here.until(lambda: here.labels_learned(TINY) == WINDOW + 1)
+    rounds = [*here.evaluations(ALONE), *here.evaluations(TINY)]
+    assert all(event.reason and event.outcome is not Outcome.FAILED for event in rounds)
     assert not here.dead_windows()
 
 
-def test_a_store_that_is_away_delays_a_window_and_loses_nothing(install: Install) -> None:
-    here = install(records=WINDOW)
+def test_a_store_that_is_away_delays_a_window_and_loses_nothing(learning: Installation) -> None:
+    here = learning
     store = Path(here.settings.store)
     aside = store.with_name("store-aside")
-    with here.roles("windows", "train"):
-        here.write(encoded(labeled(WINDOW)))
-        here.until(lambda: here.committed("train", TRAINING_WINDOWS) == 1)
-        store.rename(aside)
-        store.write_text("a file where the folder was")
-        here.write(encoded(labeled(WINDOW, start=WINDOW)))
-        here.until(lambda: len(here.logged("train", "training_retried")) >= 2)
-        assert here.labels_learned(TASK) == WINDOW
-        assert here.committed("train", TRAINING_WINDOWS) == 1
-        pauses = [entry["pause"] for entry in here.logged("train", "training_retried")]
-        assert pauses[1] > pauses[0]
-        store.unlink()
-        aside.rename(store)
-        here.until(lambda: here.labels_learned(TASK) == 2 * WINDOW)
-        here.until(lambda: here.committed("train", TRAINING_WINDOWS) == 2)
+    here.write(encoded(labeled(WINDOW, task=AWAY)))
+    here.until(lambda: here.labels_learned(AWAY) == WINDOW)
+    here.until(lambda: here.committed("train", TRAINING_WINDOWS) == len(here.windows()))
+    before = len(here.windows())
+    store.rename(aside)
+    store.write_text("a file where the folder was")
+    here.write(encoded(labeled(WINDOW, start=WINDOW, task=AWAY)))
+    here.until(lambda: len(here.logged("train", "training_retried")) >= 2)
+    assert here.labels_learned(AWAY) == WINDOW
+    assert here.committed("train", TRAINING_WINDOWS) == before
+    pauses = [entry["pause"] for entry in here.logged("train", "training_retried")]
+    assert pauses[1] > pauses[0]
+    store.unlink()
+    aside.rename(store)
+    here.until(lambda: here.labels_learned(AWAY) == 2 * WINDOW)
+    here.until(lambda: here.committed("train", TRAINING_WINDOWS) == before + 1)
     assert not here.dead_windows()
     log = here.records["labeled-texts"]
-    books = read_books(store, TASK, log)
-    assert set(books.taken) == in_the_log(log, TASK)
+    assert set(read_books(store, AWAY, log).taken) == in_the_log(log, AWAY)
 
 
 def test_a_tampered_artifact_is_refused_and_the_old_version_keeps_answering(
