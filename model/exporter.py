@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.artifacts import ArtifactStore
-from model.encoder import Encoder
+from model.encoder import Encoder, Features
 from model.head import LinearHead
 from model.lineage import EncoderRef
 from model.onnx_export import ParityProver, encoder_graph, load_template
@@ -47,7 +47,13 @@ class Exporter:
         return ref
 
     def prove(
-        self, encoder: Encoder, head: LinearHead, head_onnx: bytes, texts: Sequence[str]
+        self,
+        encoder: Encoder,
+        head: LinearHead,
+        head_onnx: bytes,
+        *,
+        texts: Sequence[str],
+        features: Features,
     ) -> float:
         """The largest difference of a score between torch and the pair of graphs that will serve.
 
@@ -57,4 +63,4 @@ class Exporter:
         self.prepare(encoder)
         if self._prepared is None:  # prepare() has just set it
             raise RuntimeError
-        return self._prepared[1].prove(encoder, head, head_onnx, texts)
+        return self._prepared[1].prove(encoder, head, head_onnx, texts, features=features)

@@ -142,6 +142,7 @@ class ParityProver:
         head_onnx: bytes,
         texts: Sequence[str],
         *,
+        features: NDArray[np.float32] | None = None,
         tolerance: float = TOLERANCE,
     ) -> float:
         """The largest difference of a score between torch and the two graphs.
@@ -149,14 +150,21 @@ class ParityProver:
         The first proof of an encoder also takes the shortest and the longest text that it can read,
         and so does every proof without texts: both axes are proven, held-out records or not.
 
+        Args:
+            encoder: as torch runs it.
+            head: as it was solved.
+            head_onnx: its graph.
+            texts: N texts that nobody learned.
+            features: (N, D) of the texts under `encoder`, where they are at hand.
+            tolerance: largest difference that counts as the same.
+
         Raises:
             ParityError: it is over `tolerance` or not a number.
         """
-        probed = list(texts)
-        if not self._probed or not probed:
-            probed += ["a", "word " * encoder.spec.max_tokens]
-        expected = head.scores(encoder.features(probed))
-        served = self._served(head_onnx, expected.shape[1], probed)
+        known = encoder.features(texts) if features is None else features
+        probes = ["a", "word " * encoder.spec.max_tokens] if not self._probed or not texts else []
+        expected = head.scores(np.concatenate([known, encoder.features(probes)]))
+        served = self._served(head_onnx, expected.shape[1], [*texts, *probes])
         largest = float(np.abs(served - expected).max())
         if not largest <= tolerance:
             msg = f"torch and the exported graphs differ by {largest:.2e}, over {tolerance:.0e}"

@@ -115,7 +115,7 @@ def refresh(
             metrics=judged.metrics,
             rows=rows if promoted else (),
             snapshot=promoted,
-            parity_texts=[row.text for row in reversed(state.holdout.rows)],
+            proof=state.holdout.rows[::-1],
         )
     progress("exporting", promoted=findings.outcome is Outcome.PROMOTED)
     return commit_round(  # 5.

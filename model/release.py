@@ -13,6 +13,7 @@ from typing import Literal
 from model.config import TaskConfig
 from model.exporter import Exporter
 from model.head import LinearHead
+from model.holdout import HoldoutRow
 from model.journal import Row, to_parquet
 from model.lineage import EncoderRef, Lineage, LineageEntry, StateFiles
 from model.onnx_export import head_graph
@@ -26,7 +27,7 @@ Clock = Callable[[], datetime]
 
 _NOTHING = Comparison(num_records=0)
 
-PARITY_TEXTS = 32
+PROVEN_TEXTS = 32
 """Held-out texts on which the exported pair is proven."""
 
 
@@ -56,7 +57,8 @@ class Findings:
     snapshot: bool = False
     """Whether `rows` is every row that is still known."""
     given_up: tuple[int, ...] = ()
-    parity_texts: Sequence[str] = ()
+    proof: Sequence[HoldoutRow] = ()
+    """Held-out records on whose texts the exported pair is proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,7 @@ def commit_round(
         encoder = _encoder_ref(before, after, exporter)
         head_onnx, parity = None, None
         if promoted:
-            head_onnx, parity = _proven_head(
-                after, lineage, folder, exporter, findings.parity_texts
-            )
+            head_onnx, parity = _proven_head(after, lineage, folder, exporter, findings.proof)
         # 2.
         files = _write_files(before, after, findings, lineage, folder)
     evaluation = _evaluation(
@@ -162,11 +162,17 @@ def _refreshed_at(before: TaskState, findings: Findings) -> int | None:
 
 
 def _proven_head(
-    after: TaskState, lineage: Lineage, folder: str, exporter: Exporter, texts: Sequence[str]
+    after: TaskState, lineage: Lineage, folder: str, exporter: Exporter, rows: Sequence[HoldoutRow]
 ) -> tuple[Artifact, float]:
-    head = _head_of(after)
+    head, chosen = _head_of(after), rows[:PROVEN_TEXTS]
     graph = head_graph(head.weight, head.bias, head.temperature)
-    parity = exporter.prove(after.encoder, head, graph, texts[:PARITY_TEXTS])
+    parity = exporter.prove(
+        after.encoder,
+        head,
+        graph,
+        texts=[row.text for row in chosen],
+        features=after.holdout_features(chosen),
+    )
     return lineage.store.put(f"{folder}/head.onnx", graph), parity
 
 

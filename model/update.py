@@ -100,7 +100,7 @@ def increment(
             last_appended_at=last_appended_at,
             prequential_accuracy=prequential,
             rows=rows,
-            parity_texts=[item.record.text for item in intake.taken if item.part != "learn"],
+            proof=taken_in.holdout.recent(state.sequence),
         )
         after = taken_in
         if solution is not None:

@@ -18,7 +18,7 @@ STALLED_SECONDS = 180.0
 """Without any progress for this long the run is given up, with what is missing."""
 LAST_ANSWERS_SECONDS = 5.0
 """So long the texts on their way are waited for at the end."""
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 MAX_QUESTIONS_AT_ONCE = 20
 
 
