@@ -9,7 +9,10 @@ from model.state import Features, TaskState, stacked
 from model.statistics import Statistics
 
 TRIES_OF_A_REJECTED_ROUND = 3
-"""How many later increments try the records of a rejected one again."""
+"""How many later increments try the records of a rejected one again, once a version serves."""
+
+BEFORE_ALL = -1
+"""The sequence of a row that was reinstated: it counts, whatever round had brought it."""
 
 
 def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, ...]:
@@ -23,11 +26,10 @@ def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, 
         features: (N, D) of `intake.taken`, in order.
         state: the state before.
     """
-    apart = {*state.set_apart, *(state.tip.given_up if state.tip else ())}
     back = (
-        replace(old, weight=-old.weight, sequence=state.sequence)
+        replace(counted, weight=-min(1.0, counted.weight), sequence=state.sequence)
         for old in intake.taken_back
-        if old.part == "learn" and old.features is not None and old.sequence not in apart
+        if (counted := _counted(old, state)) is not None
     )
     brought = (
         Row(
@@ -46,6 +48,17 @@ def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, 
         for index, item in enumerate(intake.taken)
     )
     return (*back, *brought)
+
+
+def _counted(old: Row, state: TaskState) -> Row | None:
+    """The row of an id that the statistics hold; a rejected correction still has one behind it."""
+    if old.sequence in state.set_apart:
+        behind = [row for row in state.set_apart[old.sequence] if row.id == old.id]
+        taken = next((row for row in behind if row.weight < 0), None)
+        return None if taken is None else replace(taken, weight=-taken.weight)
+    given_up = state.tip.given_up if state.tip else ()
+    counts = old.part == "learn" and old.features is not None and old.sequence not in given_up
+    return old if counts else None
 
 
 def applied(
@@ -76,16 +89,16 @@ def _columns(
 def set_apart_without(
     set_apart: Mapping[int, tuple[Row, ...]], taken_back: Iterable[Row]
 ) -> dict[int, tuple[Row, ...]]:
-    """The rows of rejected rounds, less those that a correction replaces."""
+    """The rows of rejected rounds, less those of the ids that a correction replaces."""
     replaced = {(row.id, row.sequence) for row in taken_back}
     return {
-        sequence: tuple(
-            row for row in rows if row.weight < 0 or (row.id, row.sequence) not in replaced
-        )
+        sequence: tuple(row for row in rows if (row.id, sequence) not in replaced)
         for sequence, rows in set_apart.items()
     }
 
 
-def worn_out(set_apart: Mapping[int, tuple[Row, ...]], *, sequence: int) -> tuple[int, ...]:
-    """The rejected rounds that round `sequence` was the last to try again."""
-    return tuple(held for held in set_apart if sequence - held >= TRIES_OF_A_REJECTED_ROUND)
+def reinstated(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """What was true before a round that is given up: the rows that it would have taken back."""
+    return tuple(
+        replace(row, weight=-row.weight, sequence=BEFORE_ALL) for row in rows if row.weight < 0
+    )

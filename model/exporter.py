@@ -9,9 +9,12 @@ from model.head import LinearHead
 from model.lineage import EncoderRef
 from model.onnx_export import ParityProver, encoder_graph, load_template
 
+MOST_PROVERS = 4
+"""Encoders whose sessions stay open between increments, about 100 MB each for MiniLM."""
+
 
 class Exporter:
-    """Keeps the exported graph of each architecture and a prover for the encoder in use.
+    """Keeps the exported graph of each architecture and provers for the encoders in use.
 
     Args:
         store: where encoders go, under `encoders/<digest>/`.
@@ -23,17 +26,15 @@ class Exporter:
         self._store = store
         self._cache = cache
         self._threads = threads
-        self._prepared: tuple[EncoderRef, ParityProver] | None = None
+        self._refs: dict[str, EncoderRef] = {}
+        self._provers: dict[str, ParityProver] = {}
 
     def prepare(self, encoder: Encoder) -> EncoderRef:
-        """Export the encoder by rewriting its architecture's template, and store its files.
-
-        Does nothing for the encoder that was prepared last, which is the rule between refreshes.
-        """
-        if self._prepared is not None and self._prepared[0].digest == encoder.digest:
-            return self._prepared[0]
-        graph = encoder_graph(load_template(encoder, self._cache), encoder)
+        """Export the encoder by rewriting its architecture's template; store its files, once."""
+        if encoder.digest in self._refs:
+            return self._refs[encoder.digest]
         folder = f"encoders/{encoder.digest}"
+        graph = self._graph(encoder)
         contents = encoder.files()
         files = {name: self._store.put(f"{folder}/{name}", data) for name, data in contents.items()}
         ref = EncoderRef(
@@ -42,8 +43,8 @@ class Exporter:
             graph=self._store.put(f"{folder}/encoder.onnx", graph),
             tokenizer=files["tokenizer.json"],
         )
-        prover = ParityProver(graph, contents["tokenizer.json"], threads=self._threads)
-        self._prepared = (ref, prover)
+        self._refs[encoder.digest] = ref
+        self._prover(encoder, graph)
         return ref
 
     def prove(
@@ -60,7 +61,16 @@ class Exporter:
         Raises:
             ParityError: it is too large.
         """
-        self.prepare(encoder)
-        if self._prepared is None:  # prepare() has just set it
-            raise RuntimeError
-        return self._prepared[1].prove(encoder, head, head_onnx, texts, features=features)
+        prover = self._provers.get(encoder.digest) or self._prover(encoder, self._graph(encoder))
+        return prover.prove(encoder, head, head_onnx, texts, features=features)
+
+    def _graph(self, encoder: Encoder) -> bytes:
+        return encoder_graph(load_template(encoder, self._cache), encoder)
+
+    def _prover(self, encoder: Encoder, graph: bytes) -> ParityProver:
+        """A prover whose session stays open for the next heads; the oldest of a few is closed."""
+        prover = ParityProver(graph, encoder.tokenizer_json, threads=self._threads)
+        self._provers[encoder.digest] = prover
+        while len(self._provers) > MOST_PROVERS:
+            del self._provers[next(iter(self._provers))]
+        return prover

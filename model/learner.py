@@ -25,6 +25,10 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+MOST_WARM_TASKS = 16
+"""Tasks whose states stay in memory; another one is read back from the store when it is due."""
+
+
 class Learner:
     """The warm side of learning: one state a task, base models and the exporter stay loaded.
 
@@ -116,7 +120,7 @@ class Learner:
         self, task: str, windows: Sequence[TrainingWindow], reason: str, config: TaskConfig
     ) -> LineageEntry:
         """Write down that windows cannot be learned; nothing else of the state changes."""
-        lineage, state = Lineage(self._store, task), self.state(task, config)
+        state = self.state(task, config)
         through = dict(state.tip.trained_through) if state.tip else {}
         for window in windows:
             end = max(through.get(window.span.place, 0), window.span.end)
@@ -132,11 +136,27 @@ class Learner:
             trained_through=through,
             last_appended_at=max(window.last_appended_at for window in windows),
         )
+        return self._written_down(task, state, findings)
+
+    def fail_refresh(self, task: str, reason: str, config: TaskConfig) -> LineageEntry:
+        """Write down that a refresh did not come about, so that the next is due in its own time."""
+        state = self.state(task, config)
+        findings = Findings(
+            kind="refresh",
+            outcome=Outcome.FAILED,
+            reason=reason,
+            config=config,
+            trained_through=dict(state.tip.trained_through) if state.tip else {},
+        )
+        return self._written_down(task, state, findings)
+
+    def _written_down(self, task: str, state: TaskState, findings: Findings) -> LineageEntry:
+        """Commit a round that changes nothing but the lineage."""
         done = commit_round(
             state,
             state,
             findings,
-            lineage=lineage,
+            lineage=Lineage(self._store, task),
             exporter=self._exporter,
             watch=Stopwatch(),
             clock=self._clock,
@@ -144,8 +164,16 @@ class Learner:
         return self._keep(task, done)
 
     def _keep(self, task: str, done: Round) -> LineageEntry:
-        self._states[task] = done.state
+        self._hold(task, done.state)
         return done.entry
+
+    def _hold(self, task: str, state: TaskState) -> TaskState:
+        """Keep the states used last: each has features, and may have an encoder of its own."""
+        self._states.pop(task, None)
+        self._states[task] = state
+        while len(self._states) > MOST_WARM_TASKS:
+            del self._states[next(iter(self._states))]
+        return state
 
     def state(self, task: str, config: TaskConfig) -> TaskState:
         """The task's state after its tip; loaded where another worker has moved the tip."""
@@ -153,8 +181,8 @@ class Learner:
         held = self._states.get(task)
         tip = lineage.tip(held.tip if held else None)
         if held is None or tip is not held.tip:
-            held = self._states[task] = self._load(lineage, tip, config)
-        return held
+            held = self._load(lineage, tip, config)
+        return self._hold(task, held)
 
     def _load(self, lineage: Lineage, tip: LineageEntry | None, config: TaskConfig) -> TaskState:
         if tip is None or tip.encoder is None:

@@ -69,6 +69,8 @@ class LineageEntry(_Part):
     """Known labels, append-only; a rejected candidate's new labels stay known."""
     set_apart: tuple[Count, ...] = ()
     """Sequences of rejected increments whose records the next increment tries again."""
+    set_apart_tries: tuple[Count, ...] = ()
+    """How many increments have tried each of them."""
     given_up: tuple[Count, ...] = ()
     """Sequences of rejected increments that were tried again often enough."""
     records_seen: Count

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from model.candidate import solve_candidate
 from model.config import RefreshConfig, TaskConfig
@@ -13,15 +13,15 @@ from model.evaluate import judge
 from model.exporter import Exporter
 from model.fit import fit_encoder
 from model.journal import Row
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
 from model.methods import methods_of
 from model.release import Clock, Findings, Round, commit_round
-from model.splits import split_of, text_hash
+from model.reread import Reread, read_again
+from model.splits import text_hash
 from model.state import Features, TaskState
 from model.statistics import Statistics
 from model.stopwatch import Stopwatch
 from model.update import seed_of
-from schemas.base import Span
 from schemas.evaluation import Outcome
 
 
@@ -36,18 +36,6 @@ def refresh_due(state: TaskState, config: RefreshConfig) -> str | None:
     if state.records_seen < config.first_after_records or enough < 2:
         return None
     return f"no encoder of its own after {state.records_seen} records"
-
-
-@dataclass(frozen=True, slots=True)
-class Reread:
-    """The learned records that the log still holds, oldest first, with the round that brought each.
-
-    Records of rejected rounds are apart: their features are kept up, they are not learned.
-    """
-
-    learned: tuple[tuple[Record, int], ...]
-    apart: tuple[tuple[Record, int], ...]
-    spans: tuple[Span, ...]
 
 
 def refresh(
@@ -112,7 +100,7 @@ def refresh(
             new=judged.new,
             old=judged.old,
             slices=judged.slices,
-            metrics=judged.metrics,
+            metrics={**judged.metrics, **_uncovered(state, refreshed)},
             rows=rows if promoted else (),
             snapshot=promoted,
             proof=state.holdout.rows[::-1],
@@ -120,53 +108,6 @@ def refresh(
     progress("exporting", promoted=findings.outcome is Outcome.PROMOTED)
     return commit_round(  # 5.
         state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock
-    )
-
-
-def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConfig) -> Reread:
-    """The records that increments learned, newest rounds first until the budget is met.
-
-    A record counts once, with the label that came last; held-out texts are left out by the same
-    hash that held them out; so are rounds that failed or were given up.
-    """
-    if state.tip is None:
-        return Reread((), (), ())
-    split = state.split(config)
-    left = config.refresh.reread_records
-    held: dict[str, tuple[Record, int]] = {}
-    spans: list[Span] = []
-    for entry in lineage.back_from(state.tip):
-        if left <= 0:
-            break
-        if not _taught(entry, state.tip):
-            continue
-        for span in reversed(entry.spans):
-            spans.append(span)
-            records = log.read(lineage.task, span, strict=False)
-            left -= len(records)
-            for record in reversed(records):
-                newer = held.get(record.id)
-                # Where two rounds read the same record, the older one brought it.
-                if newer is None or newer[0] == record:
-                    held[record.id] = (record, entry.sequence)
-    learnable = [
-        item
-        for item in reversed(held.values())
-        if split_of(item[0].text, salt=split.salt, share=split.share) == "learn"
-    ]
-    apart = set(state.set_apart)
-    return Reread(
-        learned=tuple(item for item in learnable if item[1] not in apart),
-        apart=tuple(item for item in learnable if item[1] in apart),
-        spans=tuple(reversed(spans)),
-    )
-
-
-def _taught(entry: LineageEntry, tip: LineageEntry) -> bool:
-    return (
-        entry.kind == "increment"
-        and entry.outcome in (Outcome.PROMOTED, Outcome.REJECTED)
-        and entry.sequence not in tip.given_up
     )
 
 
@@ -204,7 +145,12 @@ def _recomputed(
     by_id = {row.id: held_out[number] for number, row in enumerate(holdout)}
     weights = _weights(reread.learned, state)
     again = {
-        record.id: _row(record, sequence, weights.get(record.label, 1.0), features[number])
+        record.id: _row(
+            record,
+            sequence,
+            1.0 if sequence in state.set_apart else weights[record.label],
+            features[number],
+        )
         for number, (record, sequence) in enumerate(records)
     }
     rows = tuple(
@@ -226,6 +172,13 @@ def _recomputed(
         features=by_id,
     )
     return refreshed, rows
+
+
+def _uncovered(state: TaskState, refreshed: TaskState) -> dict[str, float]:
+    """How many learned labels have no record left in the log: the new head cannot give them."""
+    before = state.statistics.counts > 0
+    lost = int((before & (refreshed.statistics.counts[: len(before)] == 0)).sum())
+    return {"uncovered_labels": float(lost)} if lost else {}
 
 
 def _weights(learned: Sequence[tuple[Record, int]], state: TaskState) -> Mapping[str, float]:

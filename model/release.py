@@ -130,6 +130,7 @@ def commit_round(
         covered=findings.covered,
         labels=after.labels,
         set_apart=tuple(after.set_apart),
+        set_apart_tries=tuple(after.tries.get(sequence, 0) for sequence in after.set_apart),
         given_up=(*(old.given_up if old else ()), *findings.given_up),
         records_seen=before.records_seen + findings.counts.learned + findings.counts.held_out,
         refreshed_at=_refreshed_at(before, findings),

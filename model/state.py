@@ -34,6 +34,8 @@ class TaskState:
     journal: Journal
     set_apart: Mapping[int, tuple[Row, ...]]
     """Rows of rejected increments by their sequence, for the next increment to try again."""
+    tries: Mapping[int, int]
+    """How many increments have tried each of these again."""
     holdout: HoldoutMemory
     features: Mapping[str, Features]
     """Features (D,) of the held-out records by id."""
@@ -76,6 +78,7 @@ def fresh_state(encoder: Encoder, config: TaskConfig, tip: LineageEntry | None =
         statistics=Statistics.empty(encoder.dim, len(tip.labels) if tip else 0),
         journal=Journal(horizon=config.duplicate_horizon_records),
         set_apart={},
+        tries={},
         holdout=HoldoutMemory(capacity=config.holdout.memory_records),
         features={},
     )
@@ -97,6 +100,7 @@ def load_state(
         return fresh_state(encoder, config, tip)
     store = lineage.store
     rows = _journal_rows(lineage, tip, horizon=config.duplicate_horizon_records)
+    newest = {row.id: row for row in rows}
     journal = Journal(rows, horizon=config.duplicate_horizon_records)
     holdout = HoldoutMemory.from_bytes(
         store.fetch(tip.files.holdout), capacity=config.holdout.memory_records
@@ -110,12 +114,11 @@ def load_state(
         journal=journal,
         set_apart={
             sequence: tuple(
-                row
-                for row in rows
-                if row.sequence == sequence and (row.weight < 0 or journal.get(row.id) is row)
+                row for row in rows if row.sequence == sequence == newest[row.id].sequence
             )
             for sequence in tip.set_apart
         },
+        tries=dict(zip(tip.set_apart, tip.set_apart_tries, strict=False)),
         holdout=holdout,
         features=_holdout_features(holdout, journal, encoder),
     )
@@ -124,11 +127,14 @@ def load_state(
 def _journal_rows(lineage: Lineage, tip: LineageEntry, *, horizon: int) -> list[Row]:
     """Rows in the order in which they were written."""
     newest_first: list[list[Row]] = []
+    oldest_apart = min(tip.set_apart, default=tip.sequence)
     for entry in lineage.back_from(tip):
         if entry.files is None or entry.files.journal is None:
             continue
         newest_first.append(from_parquet(lineage.store.fetch(entry.files.journal)))
-        if entry.files.journal_is_snapshot or sum(map(len, newest_first)) >= horizon:
+        if entry.files.journal_is_snapshot:
+            break
+        if sum(map(len, newest_first)) >= horizon and entry.sequence <= oldest_apart:
             break
     return [row for rows in reversed(newest_first) for row in rows]
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Progress, Record
-from model.deltas import applied, rows_of, set_apart_without, worn_out
+from model.deltas import (
+    TRIES_OF_A_REJECTED_ROUND,
+    applied,
+    reinstated,
+    rows_of,
+    set_apart_without,
+)
 from model.evaluate import answers, judge, recent_from
 from model.exporter import Exporter
 from model.head import LinearHead
@@ -111,7 +117,7 @@ def increment(
                 candidate_features=taken_in.features,
                 config=config,
             )
-            after, given_up = _after(taken_in, rows, solution, judged.outcome)
+            after, given_up, back_again = _after(taken_in, rows, solution, judged.outcome)
             findings = replace(
                 findings,
                 outcome=judged.outcome,
@@ -120,6 +126,7 @@ def increment(
                 old=judged.old,
                 slices=judged.slices,
                 metrics=judged.metrics,
+                rows=(*rows, *back_again),
                 given_up=given_up,
             )
     return commit_round(  # 5.
@@ -208,14 +215,27 @@ def _solve(state: TaskState, rows: Sequence[Row], *, config: TaskConfig) -> Solu
 
 def _after(
     state: TaskState, rows: tuple[Row, ...], solution: Solution, outcome: Outcome
-) -> tuple[TaskState, tuple[int, ...]]:
-    """The state after the decision, and the rejected rounds that are given up now."""
-    apart = {} if solution.adopts and outcome is Outcome.PROMOTED else dict(state.set_apart)
-    given_up = worn_out(apart, sequence=state.sequence)
-    apart = {sequence: held for sequence, held in apart.items() if sequence not in given_up}
-    if outcome is Outcome.PROMOTED:
-        return (
-            replace(state, head=solution.head, statistics=solution.statistics, set_apart=apart),
-            given_up,
-        )
-    return replace(state, set_apart={**apart, state.sequence: rows}), given_up
+) -> tuple[TaskState, tuple[int, ...], tuple[Row, ...]]:
+    """The state after the decision, the rejected rounds given up now, and what that reinstates.
+
+    A round is given up after so many increments that tried it in vain; before the first version
+    there was nothing to compare it with, so that none is.
+    """
+    promoted = outcome is Outcome.PROMOTED
+    left = {} if promoted and solution.adopts else dict(state.set_apart)
+    tried = 0 if state.head is None else 1
+    tries = {sequence: state.tries.get(sequence, 0) + tried for sequence in left}
+    given_up = tuple(s for s, count in tries.items() if count >= TRIES_OF_A_REJECTED_ROUND)
+    back_again = tuple(row for sequence in given_up for row in reinstated(left[sequence]))
+    kept = {sequence: held for sequence, held in left.items() if sequence not in given_up}
+    if not promoted:
+        kept[state.sequence] = rows
+    after = replace(
+        state,
+        set_apart=kept,
+        tries={sequence: tries.get(sequence, 0) for sequence in kept},
+        journal=state.journal.extended(back_again),
+    )
+    if promoted:
+        after = replace(after, head=solution.head, statistics=solution.statistics)
+    return after, given_up, back_again

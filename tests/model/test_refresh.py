@@ -1,5 +1,6 @@
 """A refresh: the encoder changes, nothing that was learned is lost, and it must be proven too."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,50 @@ def test_what_retention_deleted_is_made_up_for_by_weight(loop: Loop, records: li
     np.testing.assert_allclose(loop.state().statistics.counts, before.counts)
 
 
+def test_a_correction_after_a_partial_refresh_takes_back_one_record(
+    loop: Loop, records: list[Record]
+) -> None:
+    loop.refresh(records, deleted_below=90)
+    state = loop.state()
+    heavy = next(r for r in state.journal if r.part == "learn" and r.features is not None)
+    assert heavy.weight > 1.2
+    other = next(label for label in state.labels if label != heavy.label)
+    record = next(r for r in records if r.id == heavy.id)
+
+    loop.learn([replace(record, offset=180, label=other)])
+
+    change = loop.state().statistics.counts - state.statistics.counts
+    index = state.label_index()
+    assert change[index[heavy.label]] == pytest.approx(-1.0)
+    assert change[index[other]] == pytest.approx(1.0)
+
+
+def test_a_label_behind_the_budget_is_not_lost(loop: Loop, records: list[Record]) -> None:
+    rare = [replace(r, label="rare") for r in stream(40, start=180)]
+    loop.learn(rare)
+    loop.learn(stream(60, start=220))
+    small = loop.config.refresh.model_copy(update={"reread_records": 40})
+    loop.config = loop.config.model_copy(update={"refresh": small})
+
+    loop.refresh([*records[:180], *rare, *stream(60, start=220)])
+
+    assert (loop.state().statistics.counts > 0).all()
+
+
+def test_a_repeat_does_not_move_a_record_to_another_round(
+    loop: Loop, records: list[Record]
+) -> None:
+    repeat = next(r for r in records if _part(loop, r.id) == "learn")
+    again = replace(repeat, offset=180)
+    loop.learn([again, *stream(30, start=181)])
+
+    loop.refresh([*records[:180], again, *stream(30, start=181)])
+
+    known = loop.state().journal.get(repeat.id)
+    assert known is not None
+    assert (known.sequence, known.offset) == (repeat.offset // 60, repeat.offset)
+
+
 def test_a_log_without_records_is_skipped_with_the_reason(loop: Loop) -> None:
     entry = loop.refresh([])
 
@@ -172,3 +217,8 @@ def test_the_same_refresh_gives_the_same_encoder(
         digests.append(loop.state().encoder.digest)
 
     assert digests[0] == digests[1]
+
+
+def _part(loop: Loop, record_id: str) -> str:
+    row = loop.state().journal.get(record_id)
+    return row.part if row else "unknown"

@@ -1,0 +1,113 @@
+"""Reads the learned records back from the log, as a refresh needs them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model.config import RefreshConfig, TaskConfig
+from model.data import Log, Record
+from model.lineage import Lineage, LineageEntry
+from model.splits import split_of
+from model.state import TaskState
+from schemas.base import Span
+from schemas.evaluation import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """The learned records that the log still holds, oldest first, with the round that brought each.
+
+    Records of rejected rounds are apart: their features are kept up, they are not learned.
+    """
+
+    learned: tuple[tuple[Record, int], ...]
+    apart: tuple[tuple[Record, int], ...]
+    spans: tuple[Span, ...]
+
+
+def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConfig) -> Reread:
+    """The records that increments learned, newest rounds first until the budget is met.
+
+    Behind the budget only labels of which it holds too few are read on, so that none is lost.
+    A record counts once: of an id that the journal knows the record that it names, which a repeat
+    does not change, else the newest. Held-out texts are left out by the hash that held them out.
+    """
+    if state.tip is None:
+        return Reread((), (), ())
+    split = state.split(config)
+    held: dict[str, tuple[Record, int]] = {}
+    spans: list[Span] = []
+    budget = _Budget(state, config.refresh)
+    for entry in lineage.back_from(state.tip):
+        if budget.spent:
+            break
+        if not _taught(entry, state.tip):
+            continue
+        for span in reversed(entry.spans):
+            spans.append(span)
+            for record in reversed(log.read(lineage.task, span, strict=False)):
+                sequence = _brought_by(record, entry.sequence, held, state)
+                learnable = split_of(record.text, salt=split.salt, share=split.share) == "learn"
+                if sequence is not None and learnable and budget.takes(record, held):
+                    held[record.id] = (record, sequence)
+    apart = set(state.set_apart)
+    oldest_first = list(reversed(held.values()))
+    return Reread(
+        learned=tuple(item for item in oldest_first if item[1] not in apart),
+        apart=tuple(item for item in oldest_first if item[1] in apart),
+        spans=tuple(reversed(spans)),
+    )
+
+
+class _Budget:
+    """How many records are read again: a number over all labels, and a few of each label at least.
+
+    Args:
+        state: labels that the statistics hold.
+        config: the number, and the few.
+    """
+
+    def __init__(self, state: TaskState, config: RefreshConfig) -> None:
+        self._left = config.reread_records
+        self._floor = config.min_records_per_label
+        live = zip(state.labels, state.statistics.counts, strict=False)
+        self._short = {label: self._floor for label, count in live if count > 0}
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more is wanted."""
+        return self._left <= 0 and not self._short
+
+    def takes(self, record: Record, held: Mapping[str, object]) -> bool:
+        """Whether to take the record; counts it, unless its id is held already."""
+        if record.id in held:
+            return True
+        wanted = self._short.get(record.label, 0)
+        if self._left <= 0 and not wanted:
+            return False
+        self._left -= 1
+        if wanted == 1:
+            del self._short[record.label]
+        elif wanted:
+            self._short[record.label] = wanted - 1
+        return True
+
+
+def _brought_by(
+    record: Record, entry: int, held: Mapping[str, tuple[Record, int]], state: TaskState
+) -> int | None:
+    """The round that brought a record, or None for a repeat or one that was corrected since."""
+    row = state.journal.get(record.id)
+    if row is not None:
+        same = (row.topic, row.partition, row.offset)
+        return row.sequence if same == (record.topic, record.partition, record.offset) else None
+    newer = held.get(record.id)
+    # Beyond the journal: where two rounds read the same record, the older one brought it.
+    return entry if newer is None or newer[0] == record else None
+
+
+def _taught(entry: LineageEntry, tip: LineageEntry) -> bool:
+    return (
+        entry.kind == "increment"
+        and entry.outcome in (Outcome.PROMOTED, Outcome.REJECTED)
+        and entry.sequence not in tip.given_up
+    )
