@@ -67,11 +67,11 @@ class RefreshConfig(_Config):
 
     enabled: bool = True
     first_after_records: AtLeastOne = 1000
-    """Learned records before the first refresh."""
+    """Records before the first refresh, learned and held out."""
     min_records_per_label: AtLeastOne = 20
-    """At least two labels must have these many before the first refresh."""
+    """At least two labels must have these many learned records before the first refresh."""
     every_records: AtLeastOne = 1000
-    """Learned records between two refreshes."""
+    """Records between two refreshes, learned and held out."""
     newest_records: AtLeastOne = 500
     """Newest records that a refresh fits on."""
     replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -101,7 +101,7 @@ class FitConfig(_Config):
 
 
 class HoldoutConfig(_Config):
-    """What is never learned. Salt, share and normaliser are frozen with a task's first entry."""
+    """What is never learned. Salt and share are frozen with a task's first entry."""
 
     share: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
     """Share of texts that are held out, by a keyed hash of the normalised text."""
@@ -110,7 +110,8 @@ class HoldoutConfig(_Config):
     memory_records: AtLeastOne = 2000
     """Most held-out records that are kept, over all labels."""
     recent_windows: AtLeastOne = 5
-    """Windows whose holdouts are pooled as *new*; older ones are *old*."""
+    """Rounds whose held-out records are pooled as *new*, the last that brought any; older ones are
+    *old*. A round may take several windows."""
 
 
 class GateConfig(_Config):
@@ -148,6 +149,9 @@ class TaskConfig(_Config):
     """Most waiting windows that one update takes together."""
     duplicate_horizon_records: AtLeastOne = 20_000
     """Newest records among which a repeated id is a duplicate or a correction."""
+    conflicting_labels: Literal["keep", "newest"] = "keep"
+    """One text under two ids with two labels: both are learned, or the newest takes the other's
+    place. Either way they are counted."""
     max_new_labels: AtLeastOne = 200
     """Most labels that one update may add; more is taken for a fault of the producer."""
 

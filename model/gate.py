@@ -195,17 +195,17 @@ def _weighed(
 def _undecided(
     sides: tuple[_Side, _Side], gains: int, losses: int, config: GateConfig
 ) -> tuple[Literal["promote", "reject"], Literal["insufficient"], str]:
-    counts = f"{gains} answers gained and {losses} lost prove neither"
+    counts = f"too few records to prove it either way: {gains} answers gained, {losses} lost"
     if config.insufficient_evidence == "promote":
         return "promote", "insufficient", f"{counts}, promoted as configured"
     if config.insufficient_evidence == "reject":
         return "reject", "insufficient", f"{counts}, rejected as configured"
     losing = [side.name for side in sides if side.losing]
     if losing:
-        return "reject", "insufficient", f"{counts} but point down on {' and '.join(losing)}"
+        return "reject", "insufficient", f"{counts}, pointing down on {' and '.join(losing)}"
     if _points_down(gains, losses):
-        return "reject", "insufficient", f"{counts} but point down on both together"
-    return "promote", "insufficient", f"{counts} and do not point down"
+        return "reject", "insufficient", f"{counts}, pointing down on both together"
+    return "promote", "insufficient", f"{counts}, not pointing down"
 
 
 def _points_down(gains: int, losses: int) -> bool:

@@ -85,14 +85,22 @@ def take_in(
                 fresh[record.id] = record
                 if known is not None:
                     taken_back[record.id] = known
-    taken = tuple(_placed(record, split) for record in fresh.values())
+    placed = [_placed(record, split) for record in fresh.values()]
+    corrected = len(taken_back)
+    conflicting, superseded = _conflicts(placed, journal)
+    if config.conflicting_labels == "newest":
+        taken_back |= {row.id: row for row in superseded if isinstance(row, Row)}
+        older = {item.record.id for item in superseded if isinstance(item, Taken)}
+        placed = [item for item in placed if item.record.id not in older]
+        duplicates += len(older)
+    taken = tuple(placed)
     counts = RecordCounts(
         learned=sum(item.part == "learn" for item in taken),
         held_out=sum(item.part != "learn" for item in taken),
         duplicates=duplicates,
         trimmed=trimmed,
-        corrected=len(taken_back),
-        conflicting=_conflicts(taken, journal),
+        corrected=corrected,
+        conflicting=conflicting,
     )
     grown = _grown(labels, taken, limit=config.max_new_labels)
     return Intake(taken, tuple(taken_back.values()), counts, through, grown)
@@ -103,17 +111,23 @@ def _placed(record: Record, split: HoldoutConfig) -> Taken:
     return Taken(record, part, text_hash(record.text))
 
 
-def _conflicts(taken: Sequence[Taken], journal: Journal) -> int:
-    """Texts that are known, or come again, with another label under another id."""
-    seen: dict[str, str] = {}
-    conflicting = 0
-    for item in taken:
-        known = journal.get(item.record.id)
-        other = seen.get(item.text_hash) or journal.label_of_text(item.text_hash)
-        if other is not None and other != item.record.label and known is None:
-            conflicting += 1
-        seen[item.text_hash] = item.record.label
-    return conflicting
+def _conflicts(placed: Sequence[Taken], journal: Journal) -> tuple[int, list[Taken | Row]]:
+    """Count texts that come with another label under another id, and name the older of each two."""
+    newest: dict[str, Taken | Row] = {}
+    superseded: list[Taken | Row] = []
+    for item in placed:
+        other = newest.get(item.text_hash) or journal.of_text(item.text_hash)
+        if other is not None:
+            record_id, label = _id_and_label(other)
+            if record_id != item.record.id and label != item.record.label:
+                superseded.append(other)
+        newest[item.text_hash] = item
+    return len(superseded), superseded
+
+
+def _id_and_label(known: Taken | Row) -> tuple[str, str]:
+    record = known.record if isinstance(known, Taken) else known
+    return record.id, record.label
 
 
 def _grown(labels: tuple[str, ...], taken: Sequence[Taken], *, limit: int) -> tuple[str, ...]:

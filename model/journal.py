@@ -59,7 +59,7 @@ class Journal:
     def __init__(self, rows: Iterable[Row] = (), *, horizon: int) -> None:
         self._rows: dict[str, Row] = {}
         self._horizon = horizon
-        self._labels_of_text: dict[str, str] = {}
+        self._id_of_text: dict[str, str] = {}
         for row in rows:
             self._take(row)
         self._forget_the_oldest()
@@ -74,15 +74,15 @@ class Journal:
         """The row of an id, if it is still known."""
         return self._rows.get(record_id)
 
-    def label_of_text(self, text_hash: str) -> str | None:
-        """The newest label under which a text is known."""
-        return self._labels_of_text.get(text_hash)
+    def of_text(self, text_hash: str) -> Row | None:
+        """The newest row of a text, whatever its id."""
+        return self._rows.get(self._id_of_text.get(text_hash, ""))
 
     def extended(self, rows: Iterable[Row]) -> "Journal":
         """This journal with more rows; itself unchanged."""
         journal = Journal(horizon=self._horizon)
         journal._rows = dict(self._rows)
-        journal._labels_of_text = dict(self._labels_of_text)
+        journal._id_of_text = dict(self._id_of_text)
         for row in rows:
             journal._take(row)
         journal._forget_the_oldest()
@@ -94,14 +94,15 @@ class Journal:
 
     def _take(self, row: Row) -> None:
         self._rows.pop(row.id, None)
-        if row.weight > 0:  # else the new row of the same id follows
+        if row.weight > 0:  # else it is taken back; a new row of the same id may follow
             self._rows[row.id] = row
-            self._labels_of_text[row.text_hash] = row.label
+            self._id_of_text[row.text_hash] = row.id
 
     def _forget_the_oldest(self) -> None:
         for record_id in list(self._rows)[: max(0, len(self._rows) - self._horizon)]:
             row = self._rows.pop(record_id)
-            self._labels_of_text.pop(row.text_hash, None)
+            if self._id_of_text.get(row.text_hash) == record_id:
+                del self._id_of_text[row.text_hash]
 
 
 def to_parquet(rows: Iterable[Row], *, dim: int) -> bytes:

@@ -49,7 +49,7 @@ def test_a_small_proven_loss_inside_the_margin_is_no_worse() -> None:
 def test_one_or_two_flipped_records_never_decide(losses: int) -> None:
     decision = decide(paired(0, losses, 40), paired(0, 0, 40), config=CONFIG)
     assert verdict(decision) == ("promote", "insufficient")
-    assert "do not point down" in decision.reason
+    assert "not pointing down" in decision.reason
 
 
 def test_a_side_that_points_down_is_rejected_also_without_proof() -> None:
@@ -57,7 +57,7 @@ def test_a_side_that_points_down_is_rejected_also_without_proof() -> None:
     assert decision.old.difference_high is not None
     assert decision.old.difference_high > 0
     assert verdict(decision) == ("reject", "insufficient")
-    assert "point down on old" in decision.reason
+    assert "pointing down on old" in decision.reason
 
 
 def test_two_sides_can_point_down_together() -> None:

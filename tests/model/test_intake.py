@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,7 @@ def taken(
     rows: Sequence[Row] = (),
     through: int = 0,
     max_new_labels: int = 10,
+    conflicting_labels: Literal["keep", "newest"] = "keep",
 ) -> Intake:
     end = max((record.offset for record in records), default=-1) + 1
     return take_in(
@@ -61,7 +63,7 @@ def taken(
         labels=tuple(dict.fromkeys(row.label for row in rows)),
         trained_through={PLACE: through},
         split=HoldoutConfig(),
-        config=TaskConfig(max_new_labels=max_new_labels),
+        config=TaskConfig(max_new_labels=max_new_labels, conflicting_labels=conflicting_labels),
     )
 
 
@@ -108,6 +110,24 @@ def test_one_text_under_two_labels_and_ids_is_counted_as_a_conflict() -> None:
     intake = taken([a_record(1, text="shares  ROSE", label="down")], rows=[known(record)])
 
     assert intake.counts.conflicting == 1
+
+
+def test_of_conflicting_labels_the_newest_stands_where_the_config_says_so() -> None:
+    older = a_record(0, text="Shares rose")
+    stream = [
+        a_record(1, text="shares  ROSE", label="down"),
+        a_record(2, text="Shares Rose", label="flat"),
+    ]
+
+    kept = taken(stream, rows=[known(older)])
+    newest = taken(stream, rows=[known(older)], conflicting_labels="newest")
+
+    assert [item.record.label for item in kept.taken] == ["down", "flat"]
+    assert kept.taken_back == ()
+    assert [item.record.label for item in newest.taken] == ["flat"]
+    assert [row.id for row in newest.taken_back] == [older.id]
+    assert (kept.counts.conflicting, newest.counts.conflicting) == (2, 2)
+    assert newest.counts.duplicates == 1
 
 
 def test_new_labels_go_behind_the_known_ones_in_order_of_arrival() -> None:

@@ -69,7 +69,7 @@ def test_a_row_taken_back_and_brought_again_is_known_under_its_new_label() -> No
     known = corrected.get("a")
     assert known is not None
     assert (known.label, known.weight) == ("down", 1.0)
-    assert corrected.label_of_text("hash of a") == "down"
+    assert corrected.of_text("hash of a") == known
     held = journal.get("a")
     assert held is not None
     assert held.label == "up", "the journal before is unchanged"
@@ -80,4 +80,4 @@ def test_only_the_newest_rows_within_the_horizon_are_known() -> None:
 
     assert [row.id for row in journal] == ["2", "3", "4"]
     assert [row.id for row in journal.extended([a_row("5")])] == ["3", "4", "5"]
-    assert journal.extended([a_row("5")]).label_of_text("hash of 2") is None
+    assert journal.extended([a_row("5")]).of_text("hash of 2") is None
