@@ -71,6 +71,8 @@ def answered(prediction: Prediction, text: str) -> str:
 def working(progress: TrainingProgressed | None, state: DemoState) -> str:
     """What the training role does right now."""
     if progress is None:
+        if state.idle_at is None:
+            return "loading the base model"
         return "idle" if state.is_idle else "waiting for it"
     step, steps = progress.fields.get("step"), progress.fields.get("steps")
     loss = progress.fields.get("loss")
