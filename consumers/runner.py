@@ -34,6 +34,7 @@ class _Run:
         self._error: Exception | None = None
         self._held: frozenset[Place] = frozenset()
         self._next: dict[Place, int] = {}
+        self._turn = 0  # the generation's number changes only after `assigned`
         self._kafka = FaustKafka(app, self._publisher, held=lambda: self._held, fail=self.fail)
         app.conveyor = self
 
@@ -47,12 +48,14 @@ class _Run:
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         self._log.info("assigned", partitions=_named(partitions))
+        self._turn += 1
         self._next.clear()
         await self._guarded(self._handler.assigned(partitions))
         self._held = partitions
 
     async def revoked(self, partitions: frozenset[Place]) -> None:
         self._log.info("revoked", partitions=_named(partitions))
+        self._turn += 1
         self._held = self._held - partitions
         await self._guarded(self._handler.revoked(partitions))
 
@@ -74,19 +77,27 @@ class _Run:
         await self._start()
         if not self._ending.is_set():
             starting = asyncio.create_task(self._app.start())
-            crashed = asyncio.create_task(self._app._stopped.wait())  # noqa: SLF001
-            ending = asyncio.create_task(self._ending.wait())
-            await asyncio.wait({crashed, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if self._app.crash_reason is not None:
-                self.fail(StopError(f"Faust stopped: {self._app.crash_reason!r}"))
+            await self._until_over(starting)
             await self._drain(starting)
-            for task in (crashed, ending):
-                task.cancel()
         else:
             await self._guarded(self._handler.stop())
         await self._app.stop()
         await self._publisher.stop()
         return self._error
+
+    async def _until_over(self, starting: "asyncio.Task[Any]") -> None:
+        """Wait for the end, which a crash of Faust is too, also one while it starts."""
+        events = (self._ending, self._app._crashed, self._app._stopped)  # noqa: SLF001
+        over = {asyncio.create_task(event.wait()) for event in events}
+        await asyncio.wait({starting, *over}, return_when=asyncio.FIRST_COMPLETED)
+        error = starting.exception() if starting.done() else None
+        if error is None:
+            await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+            error = self._app.crash_reason
+        if not self._ending.is_set():
+            self.fail(StopError(f"Faust ended: {error!r}"))
+        for task in over:
+            task.cancel()
 
     async def _start(self) -> None:
         """Start the handler, again after a pause where it says so."""
@@ -107,8 +118,7 @@ class _Run:
         await self._guarded(self._handler.stop())
         self._held = frozenset()
         starting.cancel()
-        with suppress(asyncio.CancelledError):
-            await starting
+        await asyncio.wait({starting})
 
     async def _connected(self, topics: Sequence[str]) -> bool:
         """Start the producer, which shows whether broker and topics are there."""
@@ -135,9 +145,12 @@ class _Run:
             batch: PartitionBatch = event.message.value
             pause = 0.1
             while (fresh := self._fresh(batch)) is not None:
+                turn = self._turn
                 error = await _error_of(self._handler.batch(fresh))
                 if error is None:
-                    self._took(fresh)
+                    # What was handed over before a rebalance is read again.
+                    if turn == self._turn:
+                        self._next[fresh.place] = fresh.records[-1].offset + 1
                     break
                 if not isinstance(error, RetryError):
                     self.fail(error)
@@ -157,10 +170,6 @@ class _Run:
         return (
             PartitionBatch(batch.topic, batch.partition, left, batch.generation) if left else None
         )
-
-    def _took(self, batch: PartitionBatch) -> None:
-        if self._app.consumer_generation_id == batch.generation:
-            self._next[batch.place] = batch.records[-1].offset + 1
 
     async def _pause(self, seconds: float) -> float:
         with suppress(TimeoutError):
@@ -227,7 +236,7 @@ async def _error_of(work: Awaitable[None]) -> Exception | None:
         task.cancel()
         raise
     if task.cancelled():
-        return None
+        return StopError("a piece of work of the role was cancelled; a restart goes on")
     error = task.exception()
     return error if isinstance(error, Exception) else None
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -67,6 +68,9 @@ class Settings(BaseSettings):
     """How long a text of a task without a version is held before it is a dead letter."""
     max_attempts: Annotated[int, Field(ge=1)] = 5
     """Tries of one update before its window is a dead letter."""
+    max_failed_windows: Annotated[int, Field(ge=1)] = 5
+    """Windows that may fail one after the other with the same error; then training stops, since
+    every further window would be lost to it."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of torch and onnxruntime in one process; 0 takes every core."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -109,13 +113,14 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         ConfigError: with every fault at once and the values at fault.
     """
-    faults: list[str] = []
+    faults = _misspelt()
     settings = None
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        faults += [_described(fault, "FRESHET_") for fault in error.errors()]
-    path = settings.config if settings else os.environ.get("FRESHET_CONFIG")
+        faults += [_described_variable(fault) for fault in error.errors()]
+    given = overrides.get("config") or os.environ.get("FRESHET_CONFIG")
+    path = settings.config if settings else given
     tasks = TasksFile()
     if path is not None:
         try:
@@ -132,6 +137,22 @@ def load_settings(**overrides: Any) -> Settings:
         msg = "These settings cannot work:\n" + "\n".join(f"  - {fault}" for fault in faults)
         raise ConfigError(msg)
     return settings.model_copy(update={"tasks_file": tasks})
+
+
+def _misspelt() -> list[str]:
+    """Variables that are almost a setting.
+
+    Others with our prefix are let be: Kubernetes makes some for a Service named `freshet`.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    found = []
+    for variable in sorted(os.environ):
+        name = variable.removeprefix("FRESHET_")
+        if name == variable or name in known:
+            continue
+        if near := get_close_matches(name, known, 1, cutoff=0.8):
+            found.append(f"{variable}: unknown setting; is FRESHET_{near[0]} meant?")
+    return found
 
 
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
@@ -170,3 +191,9 @@ def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def _described(fault: Any, where: str) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     return f"{where}{name}: {fault['msg']} (it is {fault['input']!r})"
+
+
+def _described_variable(fault: Any) -> str:
+    name, *rest = fault["loc"]
+    variable = f"FRESHET_{str(name).upper().removeprefix('FRESHET_')}"
+    return _described({**fault, "loc": (variable, *rest)}, "")

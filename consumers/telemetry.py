@@ -15,6 +15,7 @@ LogEvent = Literal[
     "training_retried",
     "broker_retried",
     "window_failed",
+    "refresh_failed",
     "round_committed",
     "broker_awaited",
     "start_retried",

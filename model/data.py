@@ -1,6 +1,5 @@
 """The records that a model learns from."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -43,6 +42,3 @@ class Progress(Protocol):
     def __call__(self, stage: str, /, **fields: Any) -> None:
         """Take note of one step: `stage` is a word such as `fitting`, `fields` are its figures."""
         ...
-
-
-Metrics = Mapping[str, float]

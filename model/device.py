@@ -1,12 +1,11 @@
 """Where and with how many threads torch runs."""
 
-from typing import Literal
-
 import torch
 
 from model.errors import ConfigError
+from model.onnx_session import Device
 
-DeviceName = Literal["auto", "cpu", "cuda"]
+DeviceName = Device
 
 
 def resolve_device(name: DeviceName) -> torch.device:

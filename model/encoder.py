@@ -7,7 +7,7 @@ is learned, what is served and what the head is solved on cannot drift apart.
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -29,8 +29,9 @@ from model.base_model import (
     resolve_base_model,
     tokenizer_json,
 )
+from model.batching import batches_by_length
 from model.config import EncoderConfig
-from model.device import DeviceName, cap_threads, resolve_device
+from model.device import DeviceName, resolve_device
 from model.errors import ArtifactRefusedError, NotFiniteError
 
 __all__ = [
@@ -38,11 +39,8 @@ __all__ = [
     "FeatureSpec",
     "Features",
     "Pooled",
-    "cap_threads",
-    "length_batches",
     "pool",
     "resolve_base_model",
-    "resolve_device",
 ]
 
 Features = NDArray[np.float32]
@@ -52,6 +50,9 @@ WEIGHTS = "model.safetensors"
 ARCHITECTURE = "config.json"
 TOKENIZER = "tokenizer.json"
 SPEC = "encoder.json"
+
+MAX_STRETCH = 1.5
+"""How far a text is padded in one pass, as a multiple of its own length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,9 @@ class Encoder:
         rows = self.tokenize(texts)
         result = np.zeros((len(rows), self.dim), dtype=np.float32)
         with torch.inference_mode():
-            for batch in length_batches([len(row) for row in rows], self.batch_tokens):
+            for batch in batches_by_length(
+                [len(row) for row in rows], max_tokens=self.batch_tokens, max_stretch=MAX_STRETCH
+            ):
                 ids, mask = self.padded([rows[index] for index in batch])
                 result[batch] = self.module(ids, mask).cpu().numpy()
         if not np.isfinite(result).all():
@@ -249,24 +252,6 @@ class Encoder:
             msg = f"{bad} of {len(rows)} texts have features that are not finite"
             raise NotFiniteError(msg)
         return result
-
-
-def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices by rising length, in groups of at most `batch_tokens` tokens with the padding.
-
-    A text longer than `batch_tokens` is a group of its own, and none is padded to much more than
-    its own length: one long text among short ones would make all of them long. Ties keep their
-    order.
-    """
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        full = lengths[index] * (len(batch) + 1) > batch_tokens
-        if batch and (full or lengths[index] > 1.5 * lengths[batch[0]] + 4):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _read(files: Mapping[str, bytes] | Path) -> Mapping[str, bytes]:

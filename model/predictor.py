@@ -1,12 +1,13 @@
 """Answers texts with one version: tokenizer, encoder and head. Needs neither torch nor a broker."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from model.batching import batches_by_length
 from model.errors import ArtifactRefusedError, NotFiniteError
 from model.onnx_session import Device, check_signature, open_session, providers_for, run_session
 
@@ -192,19 +193,6 @@ class Predictor:
         if width != len(self.labels):
             msg = f"head: it scores {width} classes, but the version has {len(self.labels)} labels"
             raise ArtifactRefusedError(msg)
-
-
-def batches_by_length(lengths: Sequence[int], *, max_tokens: int) -> Iterator[list[int]]:
-    """Indices of texts, the shortest first, in batches of at most `max_tokens` with padding."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        # Lengths ascend, so this text's length is what the whole batch would be padded to.
-        if batch and max(1, lengths[index]) * (len(batch) + 1) > max_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _open_tokenizer(raw: bytes) -> tuple[Tokenizer, int]:

@@ -28,8 +28,9 @@ class Comparison(BaseModel):
     champion: Fraction | None = None
     candidate: Fraction | None = None
     difference_low: float | None = None
-    """One-sided 95 % lower bound of candidate minus champion."""
+    """Lower bound of candidate minus champion, one-sided at the gate's `confidence`."""
     difference_high: float | None = None
+    """Upper bound, likewise."""
     negative_flip_rate: Fraction | None = None
     """Share of all records that the champion has right and the candidate wrong."""
 

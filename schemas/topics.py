@@ -2,6 +2,9 @@
 
 from typing import Literal, NamedTuple
 
+LARGE_MESSAGE_BYTES = 16 * 2**20
+"""Of a topic of dead letters, each of which carries the raw bytes of what was refused."""
+
 
 class Topic(NamedTuple):
     """A topic as `freshet topics` creates it. `name` comes behind the prefix of the settings."""
@@ -18,15 +21,17 @@ class Topic(NamedTuple):
 
 
 LABELED_TEXTS = Topic("labeled-texts", "delete", None, "LabeledText")
-LABELED_TEXTS_DEAD = Topic("labeled-texts.dead-letters", "delete", 30, "DeadLetter", 16_777_216)
+LABELED_TEXTS_DEAD = Topic(
+    "labeled-texts.dead-letters", "delete", 30, "DeadLetter", LARGE_MESSAGE_BYTES
+)
 TRAINING_WINDOWS = Topic("training-windows", "delete", 30, "TrainingWindow")
 TRAINING_WINDOWS_DEAD = Topic(
-    "training-windows.dead-letters", "delete", 30, "DeadLetter", 16_777_216
+    "training-windows.dead-letters", "delete", 30, "DeadLetter", LARGE_MESSAGE_BYTES
 )
 EVALUATION_EVENTS = Topic("evaluation-events", "delete", 90, "EvaluationEvent")
 MODEL_VERSIONS = Topic("model-versions", "compact", None, "ModelVersion")
 TEXTS = Topic("texts", "delete", 7, "TextToClassify")
-TEXTS_DEAD = Topic("texts.dead-letters", "delete", 30, "DeadLetter", 16_777_216)
+TEXTS_DEAD = Topic("texts.dead-letters", "delete", 30, "DeadLetter", LARGE_MESSAGE_BYTES)
 PREDICTIONS = Topic("predictions", "delete", 7, "Prediction")
 CONTROL = Topic("control", "delete", 7, "Command")
 

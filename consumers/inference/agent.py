@@ -154,7 +154,7 @@ class Serve:
             await self._hold(entries[0])
             return 0
         # 3.
-        compute = functools.partial(answer, ready, current, now=datetime.now(UTC))
+        compute = functools.partial(answer, ready, current, clock=lambda: datetime.now(UTC))
         outcomes = await self._loop.run_in_executor(self._executor, compute)
         # 4.
         await self._kafka.publish_all(

@@ -1,6 +1,6 @@
 """Turns texts and the versions at hand into what goes out: predictions and dead letters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,28 +29,35 @@ Current = Mapping[str, Predictor | None]
 
 
 def answer(
-    entries: Sequence[Entry], current: Current, *, now: datetime
+    entries: Sequence[Entry], current: Current, *, clock: Callable[[], datetime]
 ) -> list[Prediction | DeadLetter]:
     """One prediction or dead letter for each entry, in their order; blocks while it computes.
 
     A text of a task without a version becomes a dead letter: the caller has waited long enough.
+    The time is taken last, when all is predicted: freshness is measured by it.
     """
-    by_task: dict[str, list[tuple[int, Entry, TextToClassify]]] = {}
-    out: dict[int, Prediction | DeadLetter] = {}
+    by_task: dict[str, dict[int, str]] = {}
     for index, entry in enumerate(entries):
-        if isinstance(entry.text, BadRecordError):
-            out[index] = _dead(entry.record, entry.text, now)
-        else:
-            by_task.setdefault(entry.text.task, []).append((index, entry, entry.text))
-    for task, asked in by_task.items():
-        predictor = current.get(task)
-        scored = _scored(predictor, [text.text for _, _, text in asked], task)
-        for (index, entry, text), result in zip(asked, scored, strict=True):
-            if isinstance(result, BadRecordError):
-                out[index] = _dead(entry.record, result, now)
-            elif predictor is not None:
-                out[index] = _prediction(entry.record, text, result, predictor.version, now)
-    return [out[index] for index in range(len(entries))]
+        if isinstance(entry.text, TextToClassify):
+            by_task.setdefault(entry.text.task, {})[index] = entry.text.text
+    scored: dict[int, Scored | BadRecordError] = {}
+    for task, texts in by_task.items():
+        results = _scored(current.get(task), list(texts.values()), task)
+        scored |= zip(texts, results, strict=True)
+    now = clock()
+    return [_outcome(entry, scored.get(i), current, now) for i, entry in enumerate(entries)]
+
+
+def _outcome(
+    entry: Entry, scored: Scored | BadRecordError | None, current: Current, now: datetime
+) -> Prediction | DeadLetter:
+    if isinstance(entry.text, BadRecordError):
+        return _dead(entry.record, entry.text, now)
+    predictor = current.get(entry.text.task)
+    if predictor is None or scored is None or isinstance(scored, BadRecordError):
+        fault = scored if isinstance(scored, BadRecordError) else _no_model(entry.text.task)
+        return _dead(entry.record, fault, now)
+    return _prediction(entry.record, entry.text, scored, predictor.version, now)
 
 
 def _scored(
@@ -61,14 +68,17 @@ def _scored(
     Where a text breaks the graph, each is asked alone, so that it takes no other with it.
     """
     if predictor is None:
-        fault = BadRecordError(NO_MODEL, f"no version of {task} was announced in time")
-        return [fault] * len(texts)
+        return [_no_model(task)] * len(texts)
     try:
         return predictor.predict(texts)
     except RejectError as e:
         if len(texts) == 1:
             return [BadRecordError(PREDICTION_FAILED, str(e))]
         return [_scored(predictor, [text], task)[0] for text in texts]
+
+
+def _no_model(task: str) -> BadRecordError:
+    return BadRecordError(NO_MODEL, f"no version of {task} was announced in time")
 
 
 def _prediction(

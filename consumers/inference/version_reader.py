@@ -56,6 +56,7 @@ class VersionReader:
             self._consumer.close(autocommit=False, timeout_ms=1_000)
         self._consumer = None
         self._ends = {}
+        self.caught_up = False
 
     def _assign(self, consumer: KafkaConsumer) -> None:
         """Take every partition, those too that were added later; asks the broker only then."""

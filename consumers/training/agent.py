@@ -19,8 +19,19 @@ from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, Place, Waiting
-from consumers.training.messages import Advanced, Committed, Failed, GiveUp, Learn, Refresh, Tip
-from consumers.training.worker import WorkerDiedError, WorkerHandle
+from consumers.training.failures import FailureStreak
+from consumers.training.messages import (
+    Advanced,
+    Committed,
+    Failed,
+    GiveUp,
+    GiveUpRefresh,
+    Learn,
+    Refresh,
+    Round,
+    Tip,
+)
+from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
 from model.errors import RetryError, StopError
 from model.lineage import LineageEntry
 from schemas.topics import (
@@ -33,7 +44,7 @@ from schemas.window import TrainingWindow
 
 MOST_WAITING = 1000
 """Windows held in memory; more stay on the topic."""
-LONGEST_PAUSE_SECONDS = 30.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
 
 class LearningStoppedError(StopError):
@@ -49,6 +60,9 @@ class TrainingHandler:
         self._backlog = Backlog()
         self._changed = asyncio.Condition()
         self._worker = WorkerHandle(settings, self._advanced)
+        # Partitions come and go while `batch` waits: what it still holds then is read again.
+        self._epoch = 0
+        self._streak = FailureStreak(settings.max_failed_windows)
         self._announced: dict[str, int] = {}
         self._refreshes: dict[str, str] = {}
         self._runner: asyncio.Task[None] | None = None
@@ -60,21 +74,22 @@ class TrainingHandler:
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Start over on every partition: each is read again from its committed offset."""
-        async with self._changed:
-            self._backlog.drop(partitions)
+        await self._begin_anew(partitions)
 
     async def revoked(self, partitions: frozenset[Place]) -> None:
         """Forget what another instance will do. A round in hand goes on: its entry decides."""
-        async with self._changed:
-            self._backlog.drop(partitions)
-            # Whoever extends a lineage meanwhile may have died before it announced its entry.
-            self._announced.clear()
+        await self._begin_anew(partitions)
 
     async def batch(self, batch: PartitionBatch) -> None:
         """Queue the windows of a batch; waits while too many are queued."""
+        epoch = self._epoch
         for record in batch.records:
             async with self._changed:
-                await self._changed.wait_for(lambda: len(self._backlog) < MOST_WAITING)
+                await self._changed.wait_for(
+                    lambda: epoch != self._epoch or len(self._backlog) < MOST_WAITING
+                )
+                if epoch != self._epoch:
+                    return
                 await self._take(record)
                 self._changed.notify_all()
 
@@ -84,6 +99,16 @@ class TrainingHandler:
             self._runner.cancel()
             await asyncio.wait({self._runner})
         await self._worker.stop()
+
+    async def _begin_anew(self, partitions: frozenset[Place]) -> None:
+        async with self._changed:
+            self._epoch += 1
+            self._backlog.drop(partitions)
+            # Whoever extends a lineage meanwhile may have died before it announced its entry, and
+            # may do the refresh too; the next window tells whether that is still due.
+            self._announced.clear()
+            self._refreshes.clear()
+            self._changed.notify_all()
 
     async def _take(self, record: ConsumerRecord) -> None:
         try:
@@ -96,10 +121,22 @@ class TrainingHandler:
 
     async def _run(self) -> None:
         """Learn what waits, refresh what is due, until cancelled or stopped by an error."""
-        await self._worker.start()
+        await self._started()
         while True:
             await self._wait_for_work()
             await self._work()
+
+    async def _started(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self._worker.start()
+            except WorkerNotReadyError as error:
+                self._log.warning("start_retried", error=str(error), pause_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                return
 
     async def _wait_for_work(self) -> None:
         async with self._changed:
@@ -111,7 +148,7 @@ class TrainingHandler:
         # A refresh that is due goes first: a stream that is never idle would starve it.
         if self._refreshes:
             task, why = self._refreshes.popitem()
-            await self._settle(task, Refresh(task=task, why=why))
+            await self._refresh(task, why)
             return
         items = self._backlog.next_of_one_task(
             lambda task: self._settings.task(task).max_windows_per_update
@@ -129,26 +166,41 @@ class TrainingHandler:
         windows = tuple(item.window for item in items)
         failed = await self._settle(task, Learn(task=task, windows=windows))
         if failed is None:
+            self._streak.learned()
             return
         if len(items) > 1:
             middle = len(items) // 2
             await self._learn(items[:middle])
             await self._learn(items[middle:])
             return
+        self._streak.failed(failed)
         reason = f"{failed.error}: {failed.message}"
         self._log.error("window_failed", task=task, window_id=windows[0].window_id, reason=reason)
-        refused = await self._settle(task, GiveUp(task=task, windows=windows, reason=reason))
-        if refused is not None:
-            msg = f"cannot even write down that {windows[0].window_id} failed: {refused.message}"
-            raise LearningStoppedError(msg)
+        await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
         await self._dead(items[0].record, "window_failed", reason)
 
-    async def _settle(self, task: str, request: Learn | Refresh | GiveUp) -> Failed | None:
+    async def _refresh(self, task: str, why: str) -> None:
+        """Refresh an encoder; a refusal is written down, so that not every window asks again."""
+        failed = await self._settle(task, Refresh(task=task, why=why))
+        if failed is not None:
+            reason = f"{failed.error}: {failed.message}"
+            self._log.error("refresh_failed", task=task, why=why, reason=reason)
+            await self._give_up(GiveUpRefresh(task=task, reason=reason))
+
+    async def _give_up(self, request: GiveUp | GiveUpRefresh) -> None:
+        refused = await self._settle(request.task, request)
+        if refused is not None:
+            msg = f"cannot even write down a failure of {request.task}: {refused.message} "
+            raise LearningStoppedError(f"{msg}(it was {request.reason})")
+
+    async def _settle(self, task: str, request: Round) -> Failed | None:
         """Ask until there is an entry, which is then published, or the request is refused."""
-        pause, deaths = 1.0, 0
+        pause, deaths = FIRST_PAUSE_SECONDS, 0
         while True:
             try:
                 reply = await self._ask_in_order(task, request)
+            except WorkerNotReadyError as error:
+                reply = Failed(fate="retry", error=type(error).__name__, message=str(error))
             except WorkerDiedError as error:
                 deaths += 1
                 reply = Failed(fate="retry", error=type(error).__name__, message=str(error))
@@ -156,7 +208,7 @@ class TrainingHandler:
                     return reply.model_copy(update={"fate": "reject"})
             if isinstance(reply, Committed):
                 await self._announce(task, reply.entry)
-                if reply.refresh_due:
+                if reply.refresh_due and not isinstance(request, GiveUpRefresh):
                     self._refreshes[task] = reply.refresh_due
                 return None
             if reply.fate == "reject":
@@ -167,22 +219,21 @@ class TrainingHandler:
             self._log.warning(
                 "training_retried", task=task, error=reply.error, reason=reply.message, pause=pause
             )
-            if reply.tip_moved and isinstance(request, Refresh):
+            if reply.tip_moved and isinstance(request, Refresh | GiveUpRefresh):
                 return None  # the next window of the task finds out whether it is still due
             if not reply.tip_moved:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _ask_in_order(
-        self, task: str, request: Learn | Refresh | GiveUp
-    ) -> Committed | Failed:
+    async def _ask_in_order(self, task: str, request: Round) -> Committed | Failed:
         """Publish the tip's events, where they may not have gone out, before it is extended."""
         if task not in self._announced:
             reply = await self._worker.ask(Tip(task=task))
             if isinstance(reply, Failed):
                 return reply
             await self._announce(task, reply.entry)
-        return await self._worker.ask(request)
+        announced = {"announced": self._announced.get(task, -1)}
+        return await self._worker.ask(request.model_copy(update=announced))
 
     async def _announce(self, task: str, entry: LineageEntry | None) -> None:
         if entry is None:
@@ -223,7 +274,7 @@ class TrainingHandler:
 
     async def _kept_up(self, what: str, attempt: Callable[[], Awaitable[object]]) -> None:
         """Do something that the broker must confirm, until it does."""
-        pause = 1.0
+        pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 await attempt()

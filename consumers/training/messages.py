@@ -15,7 +15,10 @@ class _Message(BaseModel):
 
 
 class Start(_Message):
-    """The first line: the settings of the role. Answered by `Ready` once models are loaded."""
+    """The first line: the settings of the role.
+
+    Answered by `Ready` once models are loaded, or by `Failed`: then it is to be ended.
+    """
 
     type: Literal["start"] = "start"
     settings: Settings
@@ -33,32 +36,45 @@ class Tip(_Message):
     task: TaskName
 
 
-class Learn(_Message):
+class _Round(_Message):
+    """Extends a lineage, and that only behind the entry that was announced last."""
+
+    task: TaskName
+    announced: int = -1
+    """Its sequence; -1 for none. Where the tip is another, the answer is `Failed` (tip moved)."""
+
+
+class Learn(_Round):
     """Learn these windows, oldest first. Answered by `Committed`."""
 
     type: Literal["learn"] = "learn"
-    task: TaskName
     windows: tuple[TrainingWindow, ...]
 
 
-class Refresh(_Message):
-    """Refresh the encoder. Answered by `Committed`."""
+class Refresh(_Round):
+    """Refresh the encoder, if that is still due. Answered by `Committed`."""
 
     type: Literal["refresh"] = "refresh"
-    task: TaskName
     why: str
 
 
-class GiveUp(_Message):
+class GiveUp(_Round):
     """Write down that these windows cannot be learned. Answered by `Committed`."""
 
     type: Literal["give_up"] = "give_up"
-    task: TaskName
     windows: tuple[TrainingWindow, ...]
     reason: str
 
 
-Request = Annotated[Tip | Learn | Refresh | GiveUp, Field(discriminator="type")]
+class GiveUpRefresh(_Round):
+    """Write down that a refresh failed, so that it is not due at once. Answered by `Committed`."""
+
+    type: Literal["give_up_refresh"] = "give_up_refresh"
+    reason: str
+
+
+Round = Learn | Refresh | GiveUp | GiveUpRefresh
+Request = Annotated[Tip | Round, Field(discriminator="type")]
 
 
 class Ready(_Message):
@@ -97,5 +113,5 @@ class Failed(_Message):
 
 Reply = Annotated[Ready | Advanced | Committed | Failed, Field(discriminator="type")]
 
-REQUEST: TypeAdapter[Tip | Learn | Refresh | GiveUp] = TypeAdapter(Request)
+REQUEST: TypeAdapter[Tip | Round] = TypeAdapter(Request)
 REPLY: TypeAdapter[Ready | Advanced | Committed | Failed] = TypeAdapter(Reply)

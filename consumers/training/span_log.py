@@ -38,13 +38,14 @@ class SpanLog:
         """The task's valid records in the span, in offset order.
 
         Raises:
-            SpanDeletedError: retention has deleted some of the span and `strict` is set.
+            SpanDeletedError: `strict` is set and the log does not hold the whole span: retention
+                has deleted some of it, or the topic was made anew.
             LogUnavailableError: the broker does not answer.
         """
         place = TopicPartition(span.topic, span.partition)
         with self._reading(place, span):
-            start = self._start(place, span, strict=strict)
-            return list(self._parsed(place, start, span.end, task))
+            start, end = self._held(place, span, strict=strict)
+            return list(self._parsed(place, start, end, task))
 
     def close(self) -> None:
         """Leave the broker."""
@@ -52,15 +53,25 @@ class SpanLog:
             self._consumer.close()
             self._consumer = None
 
-    def _start(self, place: TopicPartition, span: Span, *, strict: bool) -> int:
+    def _held(self, place: TopicPartition, span: Span, *, strict: bool) -> tuple[int, int]:
+        """Which offsets of the span the log holds: from, and up to."""
         first = int(self._consumer.beginning_offsets([place])[place])
+        last = int(self._consumer.end_offsets([place])[place])
+        if span.end > last:
+            if not strict:
+                return last, last  # what stands at these offsets now is something else
+            msg = (
+                f"{span} ends behind offset {last}, where the log ends: the topic seems to have "
+                "been made anew since the window was closed"
+            )
+            raise SpanDeletedError(msg)
         if strict and first > span.start:
             msg = (
                 f"{span} begins before offset {first}, where the log begins by now: retention has "
                 "deleted records that were to be learned; raise retention.ms of the topic"
             )
             raise SpanDeletedError(msg)
-        return max(first, span.start)
+        return max(first, span.start), span.end
 
     def _parsed(self, place: TopicPartition, start: int, end: int, task: str) -> Iterator[Record]:
         """Records up to `end`; by `position`, since control records never come out."""

@@ -14,14 +14,12 @@ from consumers.training.messages import (
     Advanced,
     Committed,
     Failed,
-    GiveUp,
-    Learn,
     Ready,
-    Refresh,
+    Round,
     Start,
     Tip,
 )
-from model.errors import RetryError
+from model.errors import RetryError, StopError
 
 # A reply carries a lineage entry; one with many labels and slices runs to a megabyte.
 _LONGEST_LINE_BYTES = 64 * 2**20
@@ -33,6 +31,10 @@ _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:
 
 class WorkerDiedError(RetryError):
     """The worker process ended while it was at work (a crash, or out of memory)."""
+
+
+class WorkerNotReadyError(RetryError):
+    """The worker could not load its models; the next time it may: the store did not answer."""
 
 
 class WorkerHandle:
@@ -54,6 +56,8 @@ class WorkerHandle:
 
         Raises:
             WorkerDiedError: it ended before it was; its log says why.
+            WorkerNotReadyError: it may go well the next time.
+            StopError: it will not, until a person changes something.
         """
         if self._process is not None and self._process.returncode is None:
             return
@@ -68,15 +72,18 @@ class WorkerHandle:
         )
         start = Start(settings=self._settings, tasks_file=self._settings.tasks_file)
         await self._say(start.model_dump_json())
-        while not isinstance(await self._hear(), Ready):
-            pass
+        while not isinstance(reply := await self._hear(), Ready):
+            if isinstance(reply, Failed):
+                await self.stop()
+                raise (WorkerNotReadyError if reply.fate == "retry" else StopError)(reply.message)
         self._log.info("worker_started", pid=self._process.pid)
 
-    async def ask(self, request: Tip | Learn | Refresh | GiveUp) -> Committed | Failed:
+    async def ask(self, request: Tip | Round) -> Committed | Failed:
         """Send a request and wait for its answer; progress goes to `advanced` meanwhile.
 
         Raises:
             WorkerDiedError: the worker ended before it answered; the next call starts another.
+            WorkerNotReadyError, StopError: another could not be made ready; see `start`.
         """
         await self.start()
         await self._say(request.model_dump_json())

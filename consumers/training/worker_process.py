@@ -21,14 +21,17 @@ from consumers.training.messages import (
     Committed,
     Failed,
     GiveUp,
+    GiveUpRefresh,
     Learn,
     Ready,
     Refresh,
+    Round,
     Start,
     Tip,
 )
 from consumers.training.span_log import SpanLog
 from model.artifacts import ArtifactStore
+from model.config import TaskConfig
 from model.errors import (
     FreshetError,
     RejectError,
@@ -59,10 +62,15 @@ class Worker:
             progress=self._advanced,
         )
 
-    def warm_up(self) -> None:
-        """Load what the first window would wait for."""
-        self._learner.warm_up(self._settings.task(""))
+    def warm_up(self) -> bool:
+        """Load what the first window would wait for; says, and returns, whether it could."""
+        try:
+            self._learner.warm_up(self._settings.task(""))
+        except FreshetError as error:
+            self.say(_failed(error))
+            return False
         self.say(Ready())
+        return True
 
     def answer(self, line: str) -> None:
         """Do what a request asks and say how it went."""
@@ -70,38 +78,42 @@ class Worker:
         try:
             self.say(self._done(request))
         except FreshetError as error:
-            self.say(
-                Failed(
-                    fate=_fate(error),
-                    error=type(error).__name__,
-                    message=str(error),
-                    tip_moved=isinstance(error, TipMovedError),
-                )
-            )
+            self.say(_failed(error))
 
     def say(self, message: Any) -> None:
         """Write one line."""
         self._out.write(message.model_dump_json() + "\n")
         self._out.flush()
 
-    def _done(self, request: Tip | Learn | Refresh | GiveUp) -> Committed:
+    def _done(self, request: Tip | Round) -> Committed:
+        if isinstance(request, Tip):
+            return Committed(entry=self._learner.tip(request.task), refresh_due=None)
         config = self._settings.task(request.task)
-        entry: LineageEntry | None
-        match request:
-            case Tip():
-                entry = self._learner.tip(request.task)
-            case Learn():
-                waiting = self._learner.unaccounted(request.task, request.windows, config)
-                entry = (
-                    self._learner.increment(request.task, self._read(waiting), config)
-                    if waiting
-                    else None
-                )
-            case Refresh():
-                entry = self._learner.refresh(request.task, request.why, self._log, config)
-            case GiveUp():
-                entry = self._learner.fail(request.task, request.windows, request.reason, config)
+        self._check_announced(request, config)
+        entry = self._extended(request, config)
         return Committed(entry=entry, refresh_due=self._learner.due(request.task, config))
+
+    def _check_announced(self, request: Round, config: TaskConfig) -> None:
+        tip = self._learner.state(request.task, config).tip
+        sequence = tip.sequence if tip else -1
+        if sequence != request.announced:
+            msg = f"the tip of {request.task} is {sequence}, announced was {request.announced}"
+            raise TipMovedError(msg)
+
+    def _extended(self, request: Round, config: TaskConfig) -> LineageEntry | None:
+        task, learner = request.task, self._learner
+        match request:
+            case Learn():
+                waiting = learner.unaccounted(task, request.windows, config)
+                return learner.increment(task, self._read(waiting), config) if waiting else None
+            case Refresh():
+                if learner.due(task, config) is None:
+                    return None  # another worker was faster
+                return learner.refresh(task, request.why, self._log, config)
+            case GiveUp():
+                return learner.fail(task, request.windows, request.reason, config)
+            case GiveUpRefresh():
+                return learner.fail_refresh(task, request.reason, config)
 
     def _read(self, windows: Sequence[TrainingWindow]) -> list[WindowRecords]:
         self._advanced("reading", records=sum(window.num_records for window in windows))
@@ -123,6 +135,15 @@ class Worker:
 
     def _advanced(self, stage: str, /, **fields: Any) -> None:
         self.say(Advanced(stage=stage, fields=fields))
+
+
+def _failed(error: FreshetError) -> Failed:
+    return Failed(
+        fate=_fate(error),
+        error=type(error).__name__,
+        message=str(error),
+        tip_moved=isinstance(error, TipMovedError),
+    )
 
 
 def _fate(error: FreshetError) -> Any:
@@ -157,8 +178,8 @@ def main() -> None:
     log = get_log(role="train", process="worker")
     _cap_threads(settings.threads)
     worker = Worker(settings, out)
-    worker.warm_up()
-    log.info("worker_ready", pid=os.getpid())
+    if worker.warm_up():
+        log.info("worker_ready", pid=os.getpid())
     while True:
         worker.answer(queue.get())
 

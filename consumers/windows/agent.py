@@ -183,26 +183,22 @@ class WindowsHandler:
                         await self._settle_soon(place, held)
 
     async def _obey(self, command: CloseCommand) -> None:
+        """Close what a command names.
+
+        Raises:
+            RetryError: the broker does not tell where the log ends; obey the command again.
+        """
         self._remember(command)
         async with self._lock:
             if not self._partitions:
                 return
-            ends = await self._ends()
+            ends = await self._kafka.end_offsets(self._partitions)
             for place, held in self._partitions.items():
                 held.closed += held.accumulator.command(
                     command.task, given=command.given, end=ends[place], now=self._clock()
                 )
                 if held.closed:
                     await self._settle_soon(place, held)
-
-    async def _ends(self) -> dict[Place, int]:
-        """End offsets of the held partitions; 'never' where the broker does not answer."""
-        try:
-            return await self._kafka.end_offsets(self._partitions)
-        except RetryError as error:
-            # The window still closes with the next record of its task, or when it is idle.
-            self._log.warning("control_delayed", error=str(error))
-            return dict.fromkeys(self._partitions, 2**63)
 
     async def _settle_soon(self, place: Place, held: _Partition) -> None:
         """Settle now, or with the next tick where the broker does not answer."""
@@ -214,7 +210,9 @@ class WindowsHandler:
             self._kafka.fail(error)
 
     def _remember(self, command: CloseCommand) -> None:
-        self._commands.setdefault(command.task, []).append(command.given)
+        times = self._commands.setdefault(command.task, [])
+        if command.given not in times:  # a command may be obeyed twice
+            times.append(command.given)
 
     def _window_config(self, task: str) -> WindowConfig:
         return self._settings.task(task).window

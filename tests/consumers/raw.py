@@ -7,11 +7,16 @@ from aiokafka import ConsumerRecord
 
 
 def raw(
-    value: bytes | None, *, offset: int = 7, key: bytes | None = b"a", timestamp: int = 1_000
+    value: bytes | None,
+    *,
+    topic: str = "labeled-texts",
+    offset: int = 7,
+    key: bytes | None = b"a",
+    timestamp: int = 1_000,
 ) -> "ConsumerRecord[bytes, bytes]":
-    """A record of `labeled-texts/0`; `timestamp` in milliseconds."""
+    """A record of partition 0; `timestamp` in milliseconds."""
     return ConsumerRecord(
-        topic="labeled-texts",
+        topic=topic,
         partition=0,
         offset=offset,
         timestamp=timestamp,

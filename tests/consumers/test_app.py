@@ -5,11 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from consumers.app import FaustApp
 from consumers.batches import PartitionBatch, Place
 from consumers.broker.memory import MemoryBroker
 from consumers.dead_letters import dead_letter_of
@@ -65,6 +69,19 @@ class Recorder:
 
     async def stop(self) -> None:
         self.calls.append("stop")
+
+
+@contextmanager
+def in_memory() -> Iterator[Settings]:
+    with MemoryBroker() as broker:
+        settings = Settings(
+            bootstrap_servers=broker.bootstrap_servers,
+            memory_broker=True,
+            partitions=1,
+            shutdown_seconds=30,
+        )
+        ensure_topics(settings)
+        yield settings
 
 
 def run(settings: Settings, handler: Recorder, *, from_latest: bool = False) -> int:
@@ -136,6 +153,43 @@ def test_a_new_group_from_latest_does_not_miss_what_comes_between_two_runs(
     assert third.values == [b"between"]
 
 
+def test_a_crash_of_faust_ends_the_role_with_status_1() -> None:
+    class Crashes(Recorder):
+        def __init__(self) -> None:
+            super().__init__(9)
+
+        async def assigned(self, partitions: frozenset[Place]) -> None:
+            await self.kafka._app.crash(OSError("the disk went away"))  # type: ignore[attr-defined]
+
+    with in_memory() as settings, capture_logs() as logs:
+        crashes = Crashes()
+        assert run(settings, crashes) == 1
+    assert crashes.calls[-1] == "stop"
+    assert "the disk went away" in str(logs[-1]["error"])
+
+
+def test_a_faust_that_does_not_start_ends_the_role_with_status_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def start(_: object) -> None:
+        msg = "no room"
+        raise OSError(msg)
+
+    monkeypatch.setattr(FaustApp, "start", start)
+    with in_memory() as settings, capture_logs() as logs:
+        assert run(settings, Recorder(9)) == 1
+    assert "no room" in str(logs[-1]["error"])
+
+
+def test_a_batch_whose_work_was_cancelled_does_not_count_as_taken() -> None:
+    class Cancelled(Recorder):
+        async def batch(self, batch: PartitionBatch) -> None:
+            raise asyncio.CancelledError
+
+    with in_memory() as settings:
+        assert run(settings, Cancelled(9, first=(b"a",))) == 1
+
+
 @pytest.mark.broker
 def test_the_dead_letter_of_the_largest_record_is_published(settings: Settings) -> None:
     huge = raw(os.urandom(14_000_000), key=os.urandom(1_000_000))
@@ -153,11 +207,7 @@ def test_the_dead_letter_of_the_largest_record_is_published(settings: Settings) 
 
 
 def test_a_role_runs_on_the_broker_in_memory() -> None:
-    with MemoryBroker() as broker:
-        settings = Settings(
-            bootstrap_servers=broker.bootstrap_servers, memory_broker=True, partitions=1
-        )
-        ensure_topics(settings)
+    with in_memory() as settings:
         handler = Recorder(2, first=(b"a", b"b"))
         assert run(settings, handler) == 0
     assert handler.values == [b"a", b"b"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumers.training.span_log import LogUnavailableError, SpanLog
+from consumers.training.span_log import SpanLog
 from model.errors import SpanDeletedError
 from schemas.base import Span
 from schemas.topics import LABELED_TEXTS
@@ -68,9 +68,11 @@ def test_what_retention_deleted_is_an_error_where_it_must_be_whole(
     assert [record.offset for record in whole] == list(range(8, 15))
 
 
-def test_a_span_beyond_the_end_of_the_log_is_no_silent_success(
+def test_a_span_beyond_the_end_of_the_log_is_gone_and_nothing_waits_for_it(
     here: Installation, log: SpanLog
 ) -> None:
     here.write(encoded(labeled(3)))
-    with pytest.raises((LogUnavailableError, SpanDeletedError)):
+    with pytest.raises(SpanDeletedError, match=r"behind offset 3.*made anew"):
         log.read(TASK, span_of(here, 0, 9), strict=True)
+    assert log.read(TASK, span_of(here, 0, 9), strict=False) == []
+    assert len(log.read(TASK, span_of(here, 0, 3), strict=True)) == 3

@@ -11,7 +11,8 @@ import transformers
 from tokenizers import Tokenizer
 
 from model.config import PACKAGED_ENCODER, EncoderConfig
-from model.encoder import Encoder, length_batches, pool, resolve_base_model, resolve_device
+from model.device import resolve_device
+from model.encoder import Encoder, pool, resolve_base_model
 from model.errors import ArtifactRefusedError, ConfigError, NotFiniteError
 from tests.model.tiny import labeled_texts, write_tiny_encoder
 
@@ -76,19 +77,6 @@ def test_pooling_never_looks_at_padding(pooling: str) -> None:
     mask = torch.tensor([[1, 1, 1, 0]])
     expected = {"mean": 3.0, "cls": 1.0, "last": 6.0}[pooling]
     assert pool(states, mask, pooling).tolist() == [[expected]]  # type: ignore[arg-type]
-
-
-def test_batches_hold_every_index_once_and_keep_to_the_limit() -> None:
-    lengths = [5, 1, 9, 3, 3, 12, 7]
-    batches = list(length_batches(lengths, 10))
-    assert sorted(index for batch in batches for index in batch) == list(range(7))
-    for batch in batches:
-        assert len(batch) == 1 or max(lengths[index] for index in batch) * len(batch) <= 10
-    assert batches[-1] == [5]
-
-
-def test_one_long_text_does_not_make_short_ones_long() -> None:
-    assert list(length_batches([8, 128, 9, 10], 8192)) == [[0, 2, 3], [1]]
 
 
 def test_long_texts_are_cut_at_the_positions_that_the_model_has(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from model.artifacts import ArtifactStore
 from model.closed_form import oas_shrinkage
 from model.config import EncoderConfig, HoldoutConfig, RefreshConfig, WindowConfig
 from model.data import Record
@@ -22,27 +23,25 @@ from model.predictor import FeatureExtractor, Predictor
 from model.splits import normalise_text, split_of
 from model.statistics import Statistics
 from schemas.evaluation import Outcome
+from schemas.model_version import ModelVersion
 from tests.model.loop import Loop, a_record
 
 NUM_LEARNED, NUM_TEST, WINDOW = 1200, 400, 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A stream that was learned by the head alone, and texts that no version saw."""
 
-    loop: Loop
     stream: Sequence[Record]
     test: Sequence[Record]
     entries: Sequence[LineageEntry]
+    first: NDArray[np.str_]
+    """What the first promoted version answers to the test set."""
+    last: NDArray[np.str_]
 
-    @property
-    def promoted(self) -> list[LineageEntry]:
-        return [entry for entry in self.entries if entry.outcome is Outcome.PROMOTED]
-
-    @property
-    def truth(self) -> NDArray[np.str_]:
-        return np.array([record.label for record in self.test])
+    def accuracy(self, answered: NDArray[np.str_] | str) -> float:
+        return float(np.mean(np.array([record.label for record in self.test]) == answered))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("learning")
     loop = Loop(
         folder,
-        folder / "base",
+        folder / "base",  # only its neighbour is used: where the template of the graph is kept
         window=WindowConfig(records=WINDOW),
         encoder=EncoderConfig(),
         refresh=RefreshConfig(enabled=False),
@@ -60,47 +59,48 @@ def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     starts = range(0, NUM_LEARNED, WINDOW)
     entries = [loop.learn(stream[start : start + WINDOW]) for start in starts]
-    return Run(loop, stream, test, entries)
+    promoted = [entry.version for entry in entries if entry.outcome is Outcome.PROMOTED]
+    assert None not in promoted
+    ends = [version for version in (promoted[0], promoted[-1]) if version is not None]
+    first, last = answers(loop.store, ends, [record.text for record in test])
+    return Run(stream, test, entries, first, last)
 
 
 def headlines(file: Path) -> list[Record]:
     """Records in an order drawn by a seed; no text comes twice, so that none is in both parts."""
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         rows = {normalise_text(row["text"]): row for row in map(json.loads, lines)}
-    drawn = random.Random(7).sample(list(rows.values()), NUM_LEARNED + NUM_TEST)
+    draw = random.Random(7)  # noqa: S311 - a sample, not a secret
+    drawn = draw.sample(list(rows.values()), NUM_LEARNED + NUM_TEST)
     return [
         a_record(offset, text=row["text"], label=row["label"]) for offset, row in enumerate(drawn)
     ]
 
 
-def answers(run: Run, *entries: LineageEntry) -> list[NDArray[np.str_]]:
-    """What versions with the same encoder answer to the test set, from the files they serve."""
-    fetch, texts = run.loop.store.fetch, [record.text for record in run.test]
-    versions = [entry.version for entry in entries if entry.version is not None]
+def answers(
+    store: ArtifactStore, versions: Sequence[ModelVersion], texts: Sequence[str]
+) -> list[NDArray[np.str_]]:
+    """What versions that share their encoder answer, each from the files that it serves."""
     cpu = ["CPUExecutionProvider"]
     extractor = FeatureExtractor(
-        encoder=fetch(versions[0].encoder),
-        tokenizer=fetch(versions[0].tokenizer),
+        encoder=store.fetch(versions[0].encoder),
+        tokenizer=store.fetch(versions[0].tokenizer),
         providers=cpu,
         threads=2,
     )
-    return [
-        np.array(
-            [
-                scored.label
-                for scored in Predictor(
-                    extractor=extractor,
-                    head=fetch(version.head),
-                    labels=version.labels,
-                    version=version.sequence,
-                    task=version.task,
-                    providers=cpu,
-                    threads=2,
-                ).predict(texts)
-            ]
+    predictors = [
+        Predictor(
+            extractor=extractor,
+            head=store.fetch(version.head),
+            labels=version.labels,
+            version=version.version,
+            task=version.task,
+            providers=cpu,
+            threads=2,
         )
         for version in versions
     ]
+    return [np.array([scored.label for scored in p.predict(texts)]) for p in predictors]
 
 
 def solved_at_once(records: Sequence[Record], test: Sequence[Record]) -> NDArray[np.str_]:
@@ -117,23 +117,16 @@ def solved_at_once(records: Sequence[Record], test: Sequence[Record]) -> NDArray
 
 
 def test_the_last_version_beats_the_first_and_the_most_frequent_label(run: Run) -> None:
-    first, last = (
-        np.mean(answered == run.truth)
-        for answered in answers(run, run.promoted[0], run.promoted[-1])
-    )
+    """Measured: 0.745, 0.663 and 0.590 of 400 texts."""
     frequent = Counter(record.label for record in run.stream).most_common(1)[0][0]
-    print(f"first {first:.4f}, last {last:.4f}, frequent {np.mean(run.truth == frequent):.4f}")
-    print([(e.outcome, e.evaluation.counts.learned) for e in run.entries])
 
-    assert last > first > np.mean(run.truth == frequent)
+    assert run.accuracy(run.last) > run.accuracy(run.first) > run.accuracy(frequent)
 
 
 def test_window_after_window_gives_the_head_that_all_records_give_at_once(run: Run) -> None:
     """Nothing is forgotten: the order and the cuts of the stream leave no trace."""
     salt, share = HoldoutConfig().salt, HoldoutConfig().share
     learned = [r for r in run.stream if split_of(r.text, salt=salt, share=share) == "learn"]
+    assert len(learned) == sum(entry.evaluation.counts.learned for entry in run.entries)
 
-    (served,) = answers(run, run.promoted[-1])
-    print(np.mean(served != solved_at_once(learned, run.test)), len(learned))
-
-    assert np.mean(served != solved_at_once(learned, run.test)) <= 0.01
+    assert np.mean(run.last != solved_at_once(learned, run.test)) <= 0.01

@@ -10,7 +10,7 @@ import pytest
 from model.artifacts import ArtifactStore
 from model.errors import ArtifactRefusedError, ConfigError, FreshetError, NotFiniteError
 from model.onnx_session import providers_for
-from model.predictor import FeatureExtractor, Predictor, batches_by_length
+from model.predictor import FeatureExtractor, Predictor
 from model.predictor_loader import PredictorLoader
 from tests.model import tiny_onnx
 from tests.model.tiny_onnx import LABELS, WORDS, expected
@@ -56,16 +56,6 @@ def test_no_texts_get_no_answers_and_unknown_words_get_one() -> None:
     assert _predictor().predict(["omega"])[0].scores == pytest.approx(
         dict.fromkeys(LABELS, 1 / 3), abs=1e-6
     )
-
-
-def test_batches_keep_to_the_token_budget_and_hold_every_text_once() -> None:
-    lengths = [5, 1, 0, 9, 3, 3, 30, 2]
-    batches = list(batches_by_length(lengths, max_tokens=12))
-    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-    for batch in batches:
-        longest = max(1, *(lengths[index] for index in batch))
-        assert longest * len(batch) <= 12 or len(batch) == 1
-    assert len(batches) == 4
 
 
 def test_a_long_text_is_truncated() -> None:

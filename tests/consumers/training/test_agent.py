@@ -1,55 +1,209 @@
 """The training role's handler, with a worker and a broker that are not there."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from consumers.batches import PartitionBatch
 from consumers.settings import Settings
+from consumers.training import agent
 from consumers.training.agent import TrainingHandler
+from consumers.training.messages import Committed, Failed, GiveUpRefresh, Learn, Refresh, Tip
+from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
+from tests.consumers.raw import raw
+from tests.consumers.training.test_backlog import TOPIC, waiting
+
+PLACE = (TOPIC, 0)
+DONE = Committed(entry=None, refresh_due=None)
+NO_FIT = Failed(fate="reject", error="NotFiniteError", message="the loss is not finite")
 
 
 class Broker:
-    """Notes what stops the role."""
+    """Notes what is committed, and what stops the role."""
 
     def __init__(self) -> None:
         self.failed: list[Exception] = []
-        self.told = asyncio.Event()
+        self.committed: list[dict[tuple[str, int], int]] = []
+        self.letters = 0
+        self.told, self.wrote = asyncio.Event(), asyncio.Event()
 
     def fail(self, error: Exception) -> None:
         self.failed.append(error)
         self.told.set()
 
+    async def publish(self, *_: Any, **__: Any) -> None:
+        self.letters += 1
+
+    async def commit(self, offsets: dict[tuple[str, int], int]) -> bool:
+        self.committed.append(offsets)
+        self.wrote.set()
+        return True
+
 
 class Worker:
-    """Ends with a fault when it is started."""
+    """Starts as it is told, and answers each request by `replies`, else with success."""
 
-    def __init__(self, fault: Exception) -> None:
-        self.fault = fault
+    def __init__(self, *starts: Exception, replies: dict[type, Any] | None = None) -> None:
+        self.starts = list(starts)
+        self.replies = replies or {}
+        self.asked: list[Any] = []
         self.stopped = False
+        self.heard = asyncio.Event()
+        self.until: type = Learn
 
     async def start(self) -> None:
-        raise self.fault
+        if self.starts:
+            raise self.starts.pop(0)
+
+    async def ask(self, request: Any) -> Any:
+        self.asked.append(request)
+        if isinstance(request, self.until):
+            self.heard.set()
+        reply = self.replies.get(type(request), DONE)
+        return reply.pop(0) if isinstance(reply, list) else reply
 
     async def stop(self) -> None:
         self.stopped = True
 
 
+Scene = Callable[[TrainingHandler, Any], Awaitable[None]]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker, Scene], Broker]:
+    """Runs a handler with this worker through a scene, within bounds."""
+    monkeypatch.setattr(agent, "FIRST_PAUSE_SECONDS", 0.0)
+
+    def run(worker: Worker, scene: Scene) -> Broker:
+        async def played() -> Broker:
+            monkeypatch.setattr(agent, "WorkerHandle", lambda *_: worker)
+            handler, broker = TrainingHandler(Settings(max_failed_windows=2)), Broker()
+            kafka: Any = broker
+            await handler.start(kafka)
+            try:
+                await asyncio.wait_for(scene(handler, broker), 10)
+            finally:
+                await handler.stop()
+            return broker
+
+        return asyncio.run(played())
+
+    return run
+
+
+def batch(*offsets: int) -> PartitionBatch:
+    values = ((offset, waiting(offset).window.encode()) for offset in offsets)
+    return PartitionBatch(*PLACE, [raw(value, topic=TOPIC, offset=n) for n, value in values])
+
+
 @pytest.mark.parametrize("fault", [StopError("no base model"), KeyError("a fault of ours")])
 def test_whatever_ends_the_runner_stops_the_role_and_the_worker(
-    fault: Exception, monkeypatch: pytest.MonkeyPatch
+    fault: Exception, play: Callable[[Worker, Scene], Broker]
 ) -> None:
+    async def scene(_: TrainingHandler, broker: Any) -> None:
+        await broker.told.wait()
+
     worker = Worker(fault)
-    monkeypatch.setattr("consumers.training.agent.WorkerHandle", lambda *_: worker)
-
-    async def run() -> list[Exception]:
-        broker: Any = Broker()
-        handler = TrainingHandler(Settings())
-        await handler.start(broker)
-        await asyncio.wait_for(broker.told.wait(), 10)
-        await handler.stop()
-        return list(broker.failed)
-
-    assert asyncio.run(run()) == [fault]
+    assert play(worker, scene).failed == [fault]
     assert worker.stopped
+
+
+def test_a_worker_that_cannot_reach_the_store_yet_is_started_again(
+    play: Callable[[Worker, Scene], Broker],
+) -> None:
+    worker = Worker(*[WorkerNotReadyError("the store does not answer")] * 9)
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+
+    assert play(worker, scene).failed == []
+    assert [type(request) for request in worker.asked] == [Tip, Learn]
+
+
+def test_a_refused_refresh_is_written_down_once_and_the_next_window_is_learned(
+    play: Callable[[Worker, Scene], Broker],
+) -> None:
+    due = Committed(entry=None, refresh_due="no encoder of its own")
+    worker = Worker(replies={Learn: [due, DONE], Refresh: NO_FIT, GiveUpRefresh: due})
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        worker.until = GiveUpRefresh
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+        worker.until = Learn
+        worker.heard.clear()
+        await handler.batch(batch(1))
+        await worker.heard.wait()
+
+    assert play(worker, scene).failed == []
+    assert [type(one) for one in worker.asked] == [Tip, Learn, Refresh, GiveUpRefresh, Learn]
+    assert worker.asked[3].reason == "NotFiniteError: the loss is not finite"
+
+
+def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
+    play: Callable[[Worker, Scene], Broker],
+) -> None:
+    worker = Worker(replies={Learn: NO_FIT})
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(batch(0, 1, 2, 3))
+        await broker.told.wait()
+
+    broker = play(worker, scene)
+    assert "2 windows in a row failed with NotFiniteError" in str(broker.failed[0])
+    assert broker.letters == 2
+    assert all(offsets[PLACE] <= 2 for offsets in broker.committed)
+
+
+@pytest.mark.parametrize("change", ["assigned", "revoked"])
+def test_a_batch_that_waits_while_partitions_move_adds_no_more_of_itself(
+    change: str, play: Callable[[Worker, Scene], Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "MOST_WAITING", 1)
+    worker = Worker(*[WorkerNotReadyError("the store does not answer")] * 10_000)
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        waits = asyncio.create_task(handler.batch(batch(0, 1, 2)))
+        await asyncio.sleep(0)
+        assert len(handler._backlog) == 1
+        await getattr(handler, change)(frozenset([PLACE]))
+        await waits
+        assert len(handler._backlog) == 0
+        assert handler._backlog.committable() == {}
+
+    play(worker, scene)
+
+
+def test_the_tip_is_asked_for_again_after_partitions_moved(
+    play: Callable[[Worker, Scene], Broker],
+) -> None:
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        for offset in (0, 1):
+            worker.heard.clear()
+            await handler.assigned(frozenset([PLACE]))
+            await handler.batch(batch(offset))
+            await worker.heard.wait()
+
+    play(worker, scene)
+    assert [type(request) for request in worker.asked] == [Tip, Learn, Tip, Learn]
+
+
+def test_a_tip_that_another_worker_moved_is_announced_before_it_is_extended(
+    play: Callable[[Worker, Scene], Broker],
+) -> None:
+    moved = Failed(fate="retry", error="TipMovedError", message="tip is 3", tip_moved=True)
+    worker = Worker(replies={Learn: [moved, DONE]})
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(batch(0))
+        await broker.wrote.wait()
+
+    play(worker, scene)
+    assert [type(request) for request in worker.asked] == [Tip, Learn, Tip, Learn]
+    assert worker.asked[1].announced == -1

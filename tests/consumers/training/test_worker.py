@@ -1,0 +1,144 @@
+"""The worker process and its handle, without models: what one says, what the other makes of it."""
+
+import asyncio
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from consumers.settings import Settings
+from consumers.training.messages import REPLY, Committed, Failed, GiveUpRefresh, Ready, Refresh
+from consumers.training.worker import WorkerHandle, WorkerNotReadyError
+from consumers.training.worker_process import Worker
+from model.errors import ConfigError, FreshetError, StopError, StoreUnavailableError
+
+
+class Learner:
+    """Knows one task, of which a refresh is due or not."""
+
+    def __init__(self, *, due: str | None = None, fault: FreshetError | None = None) -> None:
+        self._due, self._fault = due, fault
+        self.did: list[str] = []
+
+    def warm_up(self, _: Any) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+    def state(self, *_: Any) -> Any:
+        return SimpleNamespace(tip=SimpleNamespace(sequence=4))
+
+    def due(self, *_: Any) -> str | None:
+        return self._due
+
+    def refresh(self, *_: Any) -> None:
+        self.did.append("refresh")
+
+    def fail_refresh(self, _: str, reason: str, __: Any) -> None:
+        self._due = None
+        self.did.append(reason)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Worker, io.StringIO]:
+    out = io.StringIO()
+    return Worker(Settings(store=str(tmp_path / "store"), cache=tmp_path / "cache"), out), out
+
+
+def with_learner(worker: Worker, learner: Learner) -> Worker:
+    worker._learner = learner  # type: ignore[assignment]
+    return worker
+
+
+def said(out: io.StringIO) -> Any:
+    return REPLY.validate_json(out.getvalue().splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("fault", "fate"),
+    [(StoreUnavailableError("no answer"), "retry"), (ConfigError("no base model"), "stop")],
+)
+def test_a_worker_that_cannot_warm_up_says_why_and_does_not_die(
+    fault: FreshetError, fate: str, made: tuple[Worker, io.StringIO]
+) -> None:
+    worker, out = made
+    assert not with_learner(worker, Learner(fault=fault)).warm_up()
+    reply = said(out)
+    assert (reply.fate, reply.error, reply.message) == (fate, type(fault).__name__, str(fault))
+
+
+def test_a_refresh_that_another_worker_did_meanwhile_is_not_done_again(
+    made: tuple[Worker, io.StringIO],
+) -> None:
+    (worker, out), learner = made, Learner(due=None)
+    asked = Refresh(task="prices", announced=4, why="it was due")
+    with_learner(worker, learner).answer(asked.model_dump_json())
+    assert said(out) == Committed(entry=None, refresh_due=None)
+    assert learner.did == []
+    learner._due = "it is due"
+    worker.answer(asked.model_dump_json())
+    assert learner.did == ["refresh"]
+
+
+def test_a_failed_refresh_is_written_down(made: tuple[Worker, io.StringIO]) -> None:
+    (worker, out), learner = made, Learner(due="it is due")
+    asked = GiveUpRefresh(task="prices", announced=4, reason="it diverged")
+    with_learner(worker, learner).answer(asked.model_dump_json())
+    assert learner.did == ["it diverged"]
+    assert said(out).refresh_due is None
+
+
+def test_a_lineage_is_not_extended_behind_an_entry_that_was_not_announced(
+    made: tuple[Worker, io.StringIO],
+) -> None:
+    (worker, out), learner = made, Learner(due="it is due")
+    asked = Refresh(task="prices", announced=3, why="it was due")
+    with_learner(worker, learner).answer(asked.model_dump_json())
+    assert (said(out).fate, said(out).tip_moved, learner.did) == ("retry", True, [])
+
+
+@pytest.mark.parametrize(
+    ("fate", "error"), [("retry", WorkerNotReadyError), ("stop", StopError), ("reject", StopError)]
+)
+def test_a_worker_that_is_not_ready_is_ended_and_its_reason_is_handed_on(
+    fate: Any, error: type[FreshetError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Failed(fate=fate, error="StoreUnavailableError", message="no answer")
+    answers_with(failed, monkeypatch)
+
+    async def run() -> int | None:
+        handle = WorkerHandle(Settings(), lambda _: None)
+        with pytest.raises(error, match="no answer"):
+            await handle.start()
+        return handle.pid
+
+    assert asyncio.run(run()) is None
+
+
+def test_a_worker_that_is_ready_stays_up_until_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers_with(Ready(), monkeypatch)
+
+    async def run() -> tuple[int | None, int | None]:
+        handle = WorkerHandle(Settings(), lambda _: None)
+        await handle.start()
+        while_up = handle.pid
+        await handle.stop()
+        return while_up, handle.pid
+
+    while_up, afterwards = asyncio.run(run())
+    assert while_up is not None
+    assert afterwards is None
+
+
+def answers_with(reply: Ready | Failed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a process in the worker's place that says this and waits for the end of its stdin."""
+    spawn = asyncio.create_subprocess_exec
+    program = 'read -r start; echo "$1"; cat > /dev/null'
+
+    async def in_its_place(*_: Any, **options: Any) -> Any:
+        return await spawn("/bin/sh", "-c", program, "sh", reply.model_dump_json(), **options)
+
+    monkeypatch.setattr("asyncio.create_subprocess_exec", in_its_place)
