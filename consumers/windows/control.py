@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -70,7 +71,9 @@ class ControlReader:
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait({self._following})
-        await self._consumer.stop()
+        # Where the broker is gone, aiokafka lets the end of a task of its own out as ours.
+        with suppress(asyncio.CancelledError):
+            await self._consumer.stop()
 
     async def _follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> None:
         while True:
