@@ -8,7 +8,7 @@ from tests.conftest import REPOSITORY
 
 def commands(*arguments: str) -> str:
     done = subprocess.run(
-        ["make", "--dry-run", *arguments],
+        ["make", "--dry-run", "--no-print-directory", *arguments],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
