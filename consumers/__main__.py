@@ -23,8 +23,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Keeps a language model current from a Kafka stream. Every option can also be set as "
-    "FRESHET_<NAME> in the environment; options win.",
+    help="Keeps a language model current from a Kafka stream. Settings come from FRESHET_* "
+    "variables; --config, --store and --bootstrap-servers win over theirs.",
 )
 
 Config = Annotated[

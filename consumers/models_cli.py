@@ -38,7 +38,10 @@ def list_versions(
 ) -> None:
     """List every round of every task: what came of it, and which version serves."""
     opened = _open(store)
-    for name in [task] if task else tasks_in(opened):
+    names = [task] if task else tasks_in(opened)
+    if not names:
+        typer.echo(f"no versions in {opened.uri} yet", err=True)
+    for name in names:
         entries = _entries(opened, name)
         if json:
             for entry in entries:
