@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from model.artifacts import ArtifactStore
 from model.config import (
     EncoderConfig,
@@ -18,6 +20,7 @@ from model.data import Record
 from model.learner import Learner
 from model.lineage import Lineage, LineageEntry
 from model.state import TaskState
+from model.statistics import Statistics
 from model.update import WindowRecords
 from schemas.base import Span
 from schemas.window import CloseReason, TrainingWindow, digest_ids, window_id
@@ -125,3 +128,19 @@ class Loop:
     def state(self, learner: Learner | None = None) -> TaskState:
         """The learner's state after the tip."""
         return (learner or self.learner).state(TASK, self.config)
+
+
+def direct_statistics(loop: Loop) -> Statistics:
+    """The statistics of every learned row, summed up at once."""
+    state = loop.state()
+    index = state.label_index()
+    rows = [row for row in state.journal if row.part == "learn" and row.features is not None]
+    features = np.stack([row.features for row in rows if row.features is not None])
+    labels = [index[row.label] for row in rows]
+    return Statistics.of(features, labels, num_labels=len(index))
+
+
+def part_of(loop: Loop, record_id: str) -> str:
+    """On which side of the split a record fell."""
+    row = loop.state().journal.get(record_id)
+    return row.part if row else "unknown"

@@ -6,37 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import GateConfig
 from model.data import Record
 from model.errors import TipMovedError
 from model.exporter import Exporter
 from model.learner import wall_clock
-from model.splits import split_of
 from model.state import TaskState
-from model.statistics import Statistics
 from model.update import increment
 from schemas.evaluation import Outcome
-from tests.model.loop import TASK, Loop, a_record, a_window, stream
-
-NEVER = GateConfig(
-    margin_new=0.0, margin_old=0.0, confidence=0.999999, insufficient_evidence="reject"
-)
-"""A gate that a handful of records cannot pass."""
+from tests.model.loop import TASK, Loop, a_record, a_window, direct_statistics, part_of, stream
 
 
 @pytest.fixture
 def loop(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
     return Loop(tmp_path, tiny_encoder_folder)
-
-
-def direct_statistics(loop: Loop) -> Statistics:
-    """The statistics of every learned row, summed up at once."""
-    state = loop.state()
-    index = state.label_index()
-    rows = [row for row in state.journal if row.part == "learn" and row.features is not None]
-    features = np.stack([row.features for row in rows if row.features is not None])
-    labels = [index[row.label] for row in rows]
-    return Statistics.of(features, labels, num_labels=len(index))
 
 
 def test_windows_one_by_one_give_the_statistics_of_all_at_once(loop: Loop) -> None:
@@ -112,7 +94,7 @@ def test_a_window_that_overlaps_an_earlier_one_is_learned_in_its_new_part_only(l
 def test_a_corrected_label_is_unlearned_and_learned_anew(loop: Loop) -> None:
     records = stream(60)
     loop.learn(records)
-    wrong = next(r for r in records if _part(loop, r.id) == "learn" and r.label == "up")
+    wrong = next(r for r in records if part_of(loop, r.id) == "learn" and r.label == "up")
 
     entry = loop.learn([replace(wrong, offset=60, label="down")])
 
@@ -135,105 +117,6 @@ def test_a_new_label_is_live_with_its_first_records(loop: Loop) -> None:
     assert entry.version is not None
     assert entry.version.labels == ("down", "flat", "up", "sideways")
     assert entry.evaluation.metrics["new_label_accuracy"] > 0.5
-
-
-def test_a_mislabelled_window_is_set_apart_and_does_not_poison_what_follows(loop: Loop) -> None:
-    records = stream(360)
-    for start in (0, 60, 120):
-        loop.learn(records[start : start + 60])
-    clean = loop.state().statistics
-    flipped = {"down": "up", "up": "flat", "flat": "down"}
-
-    bad = loop.learn([replace(r, label=flipped[r.label]) for r in records[180:300]])
-    after_bad = loop.state()
-    good = loop.learn(records[300:360])
-
-    assert bad.outcome is Outcome.REJECTED, bad.evaluation.reason
-    assert bad.set_apart == (bad.sequence,)
-    assert bad.serving == bad.sequence - 1
-    np.testing.assert_array_equal(after_bad.statistics.gram, clean.gram)
-    assert good.sequence in {good.serving, good.sequence}
-    assert good.set_apart[:1] == (bad.sequence,), "the good window was solved without the bad one"
-
-
-def test_a_rejected_window_is_learned_with_the_next_where_that_is_no_worse(loop: Loop) -> None:
-    split = loop.config.holdout
-    records = stream(240)
-    learnable = [
-        record
-        for record in records[:60]
-        if split_of(record.text, salt=split.salt, share=split.share) == "learn"
-    ]
-
-    first = loop.learn(learnable)
-    second = loop.learn(records[60:])
-
-    assert first.outcome is Outcome.REJECTED, "there is nothing to judge it by"
-    assert (first.set_apart, second.set_apart) == ((0,), ())
-    assert second.outcome is Outcome.PROMOTED, second.evaluation.reason
-    learned = len(learnable) + second.evaluation.counts.learned
-    assert loop.state().statistics.num_records == learned
-
-
-def test_a_correction_of_a_rejected_correction_leaves_no_trace_of_either(loop: Loop) -> None:
-    records = stream(180)
-    for start in (0, 60, 120):
-        loop.learn(records[start : start + 60])
-    wrong = next(r for r in records if _part(loop, r.id) == "learn" and r.label == "up")
-    loop.config = loop.config.model_copy(update={"gate": NEVER})
-    rejected = loop.learn([replace(wrong, offset=180, label="down")])
-    assert rejected.outcome is Outcome.REJECTED
-    loop.config = loop.config.model_copy(update={"gate": GateConfig()})
-
-    loop.learn([replace(wrong, offset=181, label="flat")])
-
-    learned, direct = loop.state().statistics, direct_statistics(loop)
-    np.testing.assert_array_equal(learned.counts, direct.counts)
-    np.testing.assert_allclose(learned.gram, direct.gram, atol=1e-9)
-    read = loop.state(loop.new_learner())
-    assert read.set_apart == loop.state().set_apart
-
-
-def test_a_correction_that_is_given_up_leaves_the_record_as_it_was(loop: Loop) -> None:
-    records = stream(180)
-    for start in (0, 60, 120):
-        loop.learn(records[start : start + 60])
-    before = loop.state().statistics
-    wrong = next(r for r in records if _part(loop, r.id) == "learn" and r.label == "up")
-    loop.config = loop.config.model_copy(update={"gate": NEVER})
-    loop.learn([replace(wrong, offset=180, label="down")])
-    texts = [a_record(181 + n, text=f"sales stayed {n} weak", label="flat") for n in range(9)]
-    for text in texts:
-        loop.learn([text])
-
-    tip, state = loop.lineage.tip(), loop.state()
-
-    assert tip is not None
-    assert 3 in tip.given_up
-    known = state.journal.get(wrong.id)
-    assert known is not None
-    assert known.label == "up"
-    np.testing.assert_array_equal(state.statistics.gram, before.gram)
-    read = loop.state(loop.new_learner()).journal.get(wrong.id)
-    assert read is not None
-    assert read.label == "up"
-
-
-def test_rounds_are_not_given_up_before_the_first_version(loop: Loop) -> None:
-    loop.config = loop.config.model_copy(update={"gate": NEVER})
-    split = loop.config.holdout
-    learnable = [
-        record
-        for record in stream(60)
-        if split_of(record.text, salt=split.salt, share=split.share) == "learn"
-    ]
-    for record in learnable[:6]:
-        loop.learn([record])
-
-    tip = loop.lineage.tip()
-
-    assert tip is not None
-    assert (tip.set_apart, tip.given_up) == (tuple(range(6)), ())
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -307,11 +190,6 @@ def test_the_same_stream_gives_the_same_heads(tmp_path: Path, tiny_encoder_folde
     assert heads[1] is not None
     assert heads[0].head.sha256 == heads[1].head.sha256
     assert heads[0].encoder.sha256 == heads[1].encoder.sha256
-
-
-def _part(loop: Loop, record_id: str) -> str:
-    row = loop.state().journal.get(record_id)
-    return row.part if row else "unknown"
 
 
 def _commit_on(loop: Loop, stale: TaskState, records: list[Record]) -> None:
