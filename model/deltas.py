@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from model.encoder import Features
 from model.intake import Intake
 from model.journal import Row
-from model.state import Features, TaskState, stacked
+from model.state import TaskState, stacked
 from model.statistics import Statistics
 
 TRIES_OF_A_REJECTED_ROUND = 3

@@ -5,10 +5,8 @@ import torch
 from model.errors import ConfigError
 from model.onnx_session import Device
 
-DeviceName = Device
 
-
-def resolve_device(name: DeviceName) -> torch.device:
+def resolve_device(name: Device) -> torch.device:
     """The device to run on; `auto` takes CUDA where a product of two matrices comes back.
 
     Raises:

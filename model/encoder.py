@@ -31,8 +31,9 @@ from model.base_model import (
 )
 from model.batching import batches_by_length
 from model.config import EncoderConfig
-from model.device import DeviceName, resolve_device
+from model.device import resolve_device
 from model.errors import ArtifactRefusedError, NotFiniteError
+from model.onnx_session import Device
 
 __all__ = [
     "Encoder",
@@ -121,7 +122,7 @@ class Encoder:
 
     @classmethod
     def load(
-        cls, name: str | Path, *, config: EncoderConfig, device: DeviceName | torch.device = "auto"
+        cls, name: str | Path, *, config: EncoderConfig, device: Device | torch.device = "auto"
     ) -> Self:
         """Load a base model by `resolve_base_model`, or a folder that holds `files`.
 
@@ -151,7 +152,7 @@ class Encoder:
         files: Mapping[str, bytes] | Path,
         *,
         config: EncoderConfig,
-        device: DeviceName | torch.device = "auto",
+        device: Device | torch.device = "auto",
     ) -> Self:
         """Rebuild what `files` gave; of `config` only `batch_tokens` is taken.
 
@@ -261,5 +262,5 @@ def _read(files: Mapping[str, bytes] | Path) -> Mapping[str, bytes]:
     return files
 
 
-def _device(device: DeviceName | torch.device) -> torch.device:
+def _device(device: Device | torch.device) -> torch.device:
     return device if isinstance(device, torch.device) else resolve_device(device)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import TaskConfig
+from model.encoder import Features
 from model.gate import Paired, decide, decide_first
 from model.head import LinearHead
 from model.holdout import HoldoutRow
-from model.state import Features, TaskState, stacked
+from model.state import TaskState, stacked
 from model.statistics import Statistics
 from schemas.evaluation import Comparison, Outcome, SliceAccuracy
 

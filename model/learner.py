@@ -7,10 +7,10 @@ from pathlib import Path
 from model.artifacts import ArtifactStore
 from model.config import EncoderConfig, TaskConfig
 from model.data import Log, Progress
-from model.device import DeviceName
 from model.encoder import Encoder
 from model.exporter import Exporter
 from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.onnx_session import Device
 from model.refresh import refresh, refresh_due
 from model.release import Clock, Findings, Round, commit_round
 from model.state import TaskState, fresh_state, load_state
@@ -49,7 +49,7 @@ class Learner:
         store: ArtifactStore,
         *,
         cache: Path,
-        device: DeviceName,
+        device: Device,
         threads: int,
         progress: Progress,
         clock: Clock = wall_clock,

@@ -8,7 +8,7 @@ from model.candidate import solve_candidate
 from model.config import RefreshConfig, TaskConfig
 from model.data import Log, Progress, Record
 from model.deltas import applied
-from model.encoder import Encoder
+from model.encoder import Encoder, Features
 from model.evaluate import judge
 from model.exporter import Exporter
 from model.fit import fit_encoder
@@ -18,7 +18,7 @@ from model.methods import methods_of
 from model.release import Clock, Findings, Round, commit_round
 from model.reread import Reread, read_again
 from model.splits import text_hash
-from model.state import Features, TaskState
+from model.state import TaskState
 from model.statistics import Statistics
 from model.stopwatch import Stopwatch
 from model.update import seed_of

@@ -4,17 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.config import HoldoutConfig, TaskConfig
-from model.encoder import Encoder
+from model.encoder import Encoder, Features
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
 from model.lineage import Lineage, LineageEntry
 from model.statistics import Statistics
-
-Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

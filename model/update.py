@@ -14,6 +14,7 @@ from model.deltas import (
     rows_of,
     set_apart_without,
 )
+from model.encoder import Features
 from model.evaluate import answers, judge, recent_from
 from model.exporter import Exporter
 from model.head import LinearHead
@@ -22,7 +23,7 @@ from model.intake import Intake, take_in
 from model.journal import Row
 from model.lineage import Lineage
 from model.release import Clock, Findings, Round, commit_round
-from model.state import Features, TaskState
+from model.state import TaskState
 from model.statistics import Statistics
 from model.stopwatch import Stopwatch
 from schemas.base import Span

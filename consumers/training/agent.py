@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
-from consumers.batches import PartitionBatch
+from consumers.batches import PartitionBatch, Place
 from consumers.dead_letters import dead_letter_of
 from consumers.publisher import Outgoing
 from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
-from consumers.training.backlog import Backlog, Place, Waiting
+from consumers.training.backlog import Backlog, Waiting
 from consumers.training.failures import FailureStreak
 from consumers.training.messages import (
     Advanced,

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
 
+from consumers.batches import Place
 from schemas.window import TrainingWindow
-
-Place = tuple[str, int]
-"""Topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)

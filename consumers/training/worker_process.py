@@ -44,8 +44,6 @@ from model.lineage import LineageEntry
 from model.update import WindowRecords
 from schemas.window import TrainingWindow, digest_ids
 
-_ENDED = ""
-
 
 class Worker:
     """Answers requests, one at a time."""

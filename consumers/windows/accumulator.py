@@ -82,11 +82,6 @@ class WindowAccumulator:
         return self._position
 
     @property
-    def num_open_records(self) -> int:
-        """Records in open windows."""
-        return sum(len(window.ids) for window in self._open.values())
-
-    @property
     def committable(self) -> int | None:
         """Where reading must begin again after a crash: the oldest open window's start.
 
