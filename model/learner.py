@@ -7,11 +7,12 @@ from pathlib import Path
 from model.artifacts import ArtifactStore
 from model.config import EncoderConfig, TaskConfig
 from model.data import Log, Progress
+from model.due import refresh_due
 from model.encoder import Encoder
 from model.exporter import Exporter
 from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.onnx_session import Device
-from model.refresh import refresh, refresh_due
+from model.refresh import refresh
 from model.release import Clock, Findings, Round, commit_round
 from model.state import TaskState, fresh_state, load_state
 from model.stopwatch import Stopwatch
