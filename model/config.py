@@ -46,10 +46,11 @@ class EncoderConfig(_Config):
 
 
 class HeadConfig(_Config):
-    """The closed-form head."""
+    """The head: solved in closed form, or trained beside the encoder."""
 
-    form: Literal["auto", "discriminant", "ridge"] = "auto"
-    """`auto` keeps the discriminant until `min_selection_records` can tell."""
+    form: Literal["auto", "discriminant", "ridge", "softmax"] = "auto"
+    """`auto` keeps the discriminant until `min_selection_records` can tell. `softmax` serves the
+    head that a fit trains: windows then teach nothing until a refresh, due after each."""
     min_selection_records: AtLeastOne = 200
     """Below these many selection records form and penalty stay at their defaults."""
     shrinkage: Literal["oas"] | Fraction = "oas"
@@ -154,6 +155,14 @@ class TaskConfig(_Config):
     place. Either way they are counted."""
     max_new_labels: AtLeastOne = 200
     """Most labels that one update may add; more is taken for a fault of the producer."""
+
+    @model_validator(mode="after")
+    def _a_trained_head_is_trained(self) -> "TaskConfig":
+        if self.head.form == "softmax" and not self.refresh.enabled:
+            raise ValueError(
+                "head.form is softmax, which learns by refresh: refresh.enabled is off"
+            )
+        return self
 
     @model_validator(mode="after")
     def _horizon_covers_a_window(self) -> "TaskConfig":

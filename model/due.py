@@ -1,6 +1,6 @@
 """When the encoder is refreshed."""
 
-from model.config import RefreshConfig
+from model.config import RefreshConfig, TaskConfig
 from model.state import TaskState
 
 
@@ -15,3 +15,15 @@ def refresh_due(state: TaskState, config: RefreshConfig) -> str | None:
     if state.records_seen < config.first_after_records or enough < 2:
         return None
     return f"no encoder of its own after {state.records_seen} records"
+
+
+def trained_head_due(state: TaskState, config: TaskConfig) -> str | None:
+    """Why a softmax head should be trained now, or None: after every round that brought records.
+
+    It needs learned records of two labels, and no first version: the fit makes that too.
+    """
+    tip = state.tip
+    if tip is None or tip.kind != "increment" or not tip.evaluation.counts.learned:
+        return None
+    two_labels = (state.statistics.counts > 0).sum() >= 2
+    return "softmax head learns by refresh" if two_labels and config.refresh.enabled else None

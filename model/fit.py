@@ -1,8 +1,8 @@
 """Fine-tunes an encoder: our own short loop, the same for every method.
 
 The loop gets texts, labels and objectives and gives a new encoder; it draws no records, knows no
-method and keeps no state between fits. The softmax head beside the encoder only carries gradients:
-it is thrown away, and the head that serves is solved anew.
+method and keeps no state between fits. The softmax head beside the encoder carries the gradients; a
+task that serves a trained head takes it, any other solves its head anew.
 """
 
 import math
@@ -23,7 +23,9 @@ from model.config import FitConfig
 from model.data import Progress
 from model.encoder import Encoder
 from model.errors import NotFiniteError
+from model.head import LinearHead
 from model.methods.base import CrossEntropy, FitBatch, Objective
+from model.trained_head import trained_head
 
 Step = list[list[int]]
 """The batches of one optimiser step, each a list of record indices."""
@@ -37,12 +39,24 @@ padding, few enough to leave what a batch holds to chance."""
 class FitReport:
     """What a fit did."""
 
+    records: int
+    """Records that were drawn, each counted once."""
     sample_steps: int
     """Records seen, counted once for each epoch."""
     optimiser_steps: int
     losses: tuple[float, ...]
     """Mean loss of each optimiser step."""
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refitted:
+    """What a fit gives."""
+
+    encoder: Encoder
+    head: LinearHead
+    """The softmax head that was trained beside it, over features of unit length."""
+    report: FitReport
 
 
 class FitModel(nn.Module):
@@ -52,19 +66,28 @@ class FitModel(nn.Module):
     unit size on average and the usual learning rates of a linear head fit.
     """
 
-    def __init__(self, encoder: Encoder, num_labels: int) -> None:
+    def __init__(self, encoder: Encoder, num_labels: int, start: LinearHead | None = None) -> None:
         super().__init__()
         self.encoder = encoder.module
         self.head = nn.Linear(encoder.dim, num_labels, device=encoder.device)
         self._scale = math.sqrt(encoder.dim)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        if start is not None:
+            with torch.no_grad():
+                self.head.weight.copy_(torch.from_numpy(start.weight / self._scale))
+                self.head.bias.copy_(torch.from_numpy(start.bias))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> FitBatch:
         """A forward pass, the transformer in bf16 on CUDA."""
         with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=input_ids.is_cuda):
             features = self.encoder(input_ids, attention_mask)
         return FitBatch(features, self.head(features * self._scale), labels)
+
+    def trained_head(self) -> LinearHead:
+        """The head over plain features: the scale is part of its weight."""
+        weight = self.head.weight.detach().cpu() * self._scale
+        return trained_head(weight.numpy(), self.head.bias.detach().cpu().numpy())
 
 
 def fit_encoder(
@@ -76,8 +99,9 @@ def fit_encoder(
     config: FitConfig,
     seed: int,
     objectives: Sequence[Objective] = (CrossEntropy(),),
+    head: LinearHead | None = None,
     progress: Progress | None = None,
-) -> tuple[Encoder, FitReport]:
+) -> Refitted:
     """Fit a copy of the encoder to the labels; the encoder itself stays as it is.
 
     The same arguments give the same weights, bit by bit, on the same machine with the same number
@@ -91,6 +115,7 @@ def fit_encoder(
         config: of the optimiser and its schedule.
         seed: of the order of the records and of dropout.
         objectives: their sum is minimised.
+        head: where the softmax head starts, with a row for each label; None is zeros.
         progress: told `fitting` with `step`, `steps` and `loss` after every optimiser step.
 
     Raises:
@@ -104,7 +129,7 @@ def fit_encoder(
     steps = plan_steps([len(row) for row in rows], config=config, seed=seed)
     losses = []
     with _reproducible(seed, fitted.device):
-        model = FitModel(fitted, num_labels).train()
+        model = FitModel(fitted, num_labels, head).train()
         _set_dropout(model, config.dropout)
         optimiser = build_optimiser(model, config)
         schedule = LambdaLR(optimiser, lambda done: learning_rate_factor(done, len(steps), config))
@@ -115,12 +140,14 @@ def fit_encoder(
             if progress is not None:
                 progress("fitting", step=number, steps=len(steps), loss=losses[-1])
     fitted.module.eval()
-    return fitted, FitReport(
+    report = FitReport(
+        records=len(texts),
         sample_steps=len(texts) * config.epochs,
         optimiser_steps=len(steps),
         losses=tuple(losses),
         seconds=time.perf_counter() - started,
     )
+    return Refitted(fitted, model.trained_head(), report)
 
 
 def plan_steps(lengths: Sequence[int], *, config: FitConfig, seed: int) -> list[Step]:

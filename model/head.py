@@ -16,7 +16,8 @@ from model.config import HeadConfig
 from model.errors import ArtifactRefusedError, NotFiniteError
 from model.statistics import FloatArray, Statistics
 
-Form = Literal["discriminant", "ridge"]
+Form = Literal["discriminant", "ridge", "softmax"]
+"""Solved in closed form, or `softmax`: trained beside the encoder by a fit."""
 
 SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
 PENALTIES = (1.0, 10.0, 30.0, 100.0, 300.0)
@@ -24,12 +25,12 @@ PENALTIES = (1.0, 10.0, 30.0, 100.0, 300.0)
 
 MIN_TEMPERATURE_RECORDS = 30
 """Below these many selection records no temperature is fitted."""
-DEFAULT_TEMPERATURE: dict[Form, float] = {"discriminant": 1.0, "ridge": 0.1}
+DEFAULT_TEMPERATURE: dict[Form, float] = {"discriminant": 1.0, "ridge": 0.1, "softmax": 1.0}
 """Without a fit: a discriminant's logits are log posteriors already; a ridge's estimate
 probabilities, between 0 and 1, which a softmax at temperature 1 would flatten."""
 
 _TEMPERATURES = (1e-3, 1e3)
-_FORMS: tuple[Form, ...] = ("discriminant", "ridge")
+_FORMS: tuple[Form, ...] = ("discriminant", "ridge", "softmax")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +44,7 @@ class LinearHead:
     temperature: float
     form: Form
     penalty: float
-    """Shrinkage of the discriminant, penalty of the ridge."""
+    """Shrinkage of the discriminant, penalty of the ridge, 0 of a trained head."""
 
     @property
     def num_labels(self) -> int:

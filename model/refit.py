@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from model.config import TaskConfig
 from model.data import Progress, Record
-from model.encoder import Encoder
-from model.fit import fit_encoder
+from model.fit import FitReport, Refitted, fit_encoder
 from model.methods import methods_of
 from model.state import TaskState
+from model.trained_head import initial_head
+
+__all__ = ["FitReport", "Refitted", "refitted"]
 
 
 def refitted(
@@ -17,8 +19,10 @@ def refitted(
     seed: int,
     config: TaskConfig,
     progress: Progress,
-) -> Encoder:
+) -> Refitted:
     """Fit a copy of the encoder; the state's own stays as it is.
+
+    The softmax head beside it goes on from the champion's where that was trained too.
 
     Args:
         state: with the encoder to start from.
@@ -30,7 +34,7 @@ def refitted(
     plan = methods_of(config)
     drawn = plan.draw(learned, seed=seed)
     index = state.label_index()
-    encoder, _report = fit_encoder(
+    return fit_encoder(
         state.encoder,
         [record.text for record in drawn],
         [index[record.label] for record in drawn],
@@ -38,6 +42,6 @@ def refitted(
         config=config.fit,
         seed=seed,
         objectives=plan.objectives,
+        head=initial_head(state),
         progress=progress,
     )
-    return encoder

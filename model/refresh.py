@@ -7,13 +7,15 @@ from model.config import TaskConfig
 from model.data import Log, Progress
 from model.evaluate import judge
 from model.exporter import Exporter
+from model.head import LinearHead
 from model.lineage import Lineage
 from model.recompute import recomputed, uncovered
-from model.refit import refitted
+from model.refit import Refitted, refitted
 from model.release import Clock, Findings, Round, commit_round
 from model.reread import read_again
 from model.state import TaskState
 from model.stopwatch import Stopwatch
+from model.trained_head import calibrated
 from model.update import seed_of
 from schemas.evaluation import Outcome
 
@@ -34,7 +36,7 @@ def refresh(
     1. Read the learned records again from the log, newest rounds first, within the budget.
     2. Draw what to fit on: the newest and a replay sample; fit a copy of the encoder.
     3. Recompute features; statistics weigh each label as often as it was seen.
-    4. Solve; compare with the champion on records that neither encoder nor head learned; decide.
+    4. Solve, or take the head that was trained; compare with the champion on records that neither encoder nor head learned; decide.
     5. Export, prove, commit: the encoder and its head serve as the pair that was proven.
 
     Raises:
@@ -57,17 +59,15 @@ def refresh(
     after = state
     if reread.learned:
         with watch("fit"):  # 2.
-            encoder = refitted(
+            fitted = refitted(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
                 config=config,
                 progress=progress,
             )
-            refreshed, rows = recomputed(state, encoder, reread, progress=progress)  # 3.
-            head, _right = solve_candidate(
-                refreshed, refreshed.statistics, config=config.head, keep_form=False
-            )
+            refreshed, rows = recomputed(state, fitted.encoder, reread, progress=progress)  # 3.
+            head = _candidate_head(refreshed, fitted, config=config)
         with watch("evaluate"):  # 4.
             judged = judge(
                 state,
@@ -86,7 +86,12 @@ def refresh(
             new=judged.new,
             old=judged.old,
             slices=judged.slices,
-            metrics={**judged.metrics, **uncovered(state, refreshed)},
+            metrics={
+                **judged.metrics,
+                **uncovered(state, refreshed),
+                "fit_sample_steps": float(fitted.report.sample_steps),
+                "fit_records": float(fitted.report.records),
+            },
             rows=rows if promoted else (),
             snapshot=promoted,
             proof=state.holdout.rows[::-1],
@@ -95,3 +100,13 @@ def refresh(
     return commit_round(  # 5.
         state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock
     )
+
+
+def _candidate_head(refreshed: TaskState, fitted: Refitted, *, config: TaskConfig) -> LinearHead:
+    """The trained head where the task serves one, else the head solved under the new encoder."""
+    if config.head.form == "softmax":
+        return calibrated(fitted.head, refreshed)
+    head, _right = solve_candidate(
+        refreshed, refreshed.statistics, config=config.head, keep_form=False
+    )
+    return head

@@ -106,8 +106,11 @@ def _brought_by(
 
 
 def _taught(entry: LineageEntry, tip: LineageEntry) -> bool:
+    # Under a trained head an increment promotes nothing, yet its records wait for the refresh.
+    brought = entry.outcome is not Outcome.SKIPPED or entry.evaluation.counts.learned > 0
     return (
         entry.kind == "increment"
-        and entry.outcome in (Outcome.PROMOTED, Outcome.REJECTED)
+        and entry.outcome in (Outcome.PROMOTED, Outcome.REJECTED, Outcome.SKIPPED)
+        and brought
         and entry.sequence not in tip.given_up
     )

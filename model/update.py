@@ -62,7 +62,8 @@ def increment(
 
     1. Take in: trim, recognise duplicates and corrections, split; features under the encoder.
     2. Prequential evaluation: the champion answers before anything is learned (Gama et al. 2013).
-    3. Add to the statistics, with and without what was rejected before; solve both heads.
+    3. Add to the statistics, with and without what was rejected before; solve both heads. A head
+       that is trained waits for the refresh: only the statistics grow.
     4. Compare the better one with the champion on records that nobody learned; decide.
     5. Export, prove, commit.
 
@@ -92,12 +93,14 @@ def increment(
         prequential = _prequential(state, intake, features)
     with watch("fit"):  # 3.
         progress("solving", records=len(intake.taken))
-        solution = _solve(taken_in, rows, config=config) if _teaches(intake, state) else None
+        trained = config.head.form == "softmax"
+        teaches = _teaches(intake, state) and not trained
+        solution = _solve(taken_in, rows, config=config) if teaches else None
     with watch("evaluate"):  # 4.
         findings = Findings(
             kind="increment",
             outcome=Outcome.SKIPPED,
-            reason=_why_skipped(intake),
+            reason=_why_skipped(intake, trained=trained),
             config=config,
             seed=seed_of(lineage.task, state.sequence, spans),
             windows=tuple(item.window.window_id for item in windows),
@@ -109,7 +112,7 @@ def increment(
             rows=rows,
             proof=taken_in.holdout.recent(state.sequence),
         )
-        after = taken_in
+        after = _grown(taken_in, rows) if trained else taken_in
         if solution is not None:
             judged = judge(
                 taken_in,
@@ -191,8 +194,17 @@ def _teaches(intake: Intake, state: TaskState) -> bool:
     return bool(news) and bool(intake.counts.learned or state.statistics.num_records)
 
 
-def _why_skipped(intake: Intake) -> str:
+def _grown(state: TaskState, rows: Sequence[Row]) -> TaskState:
+    """The state with the rows in its statistics, under the head that it had."""
+    if not rows:
+        return state
+    return replace(state, statistics=applied(state.statistics, rows, state.label_index()))
+
+
+def _why_skipped(intake: Intake, *, trained: bool) -> str:
     counts = intake.counts
+    if trained and counts.learned:
+        return f"{counts.learned} records for the next refresh, which trains the softmax head"
     return (
         f"nothing to learn: {counts.duplicates} duplicates, {counts.held_out} held out, "
         f"{counts.trimmed} already accounted for"

@@ -29,7 +29,8 @@ CONFIG = FitConfig(epochs=2, batch_size=8, learning_rate=1e-3, head_learning_rat
 def _fit(
     encoder: Encoder, *, seed: int = 1, config: FitConfig = CONFIG
 ) -> tuple[Encoder, FitReport]:
-    return fit_encoder(encoder, TEXTS, TARGETS, len(LABELS), config=config, seed=seed)
+    fitted = fit_encoder(encoder, TEXTS, TARGETS, len(LABELS), config=config, seed=seed)
+    return fitted.encoder, fitted.report
 
 
 def _nearest_mean_accuracy(encoder: Encoder) -> float:
@@ -86,7 +87,10 @@ def test_the_report_counts_records_and_steps(encoder: Encoder) -> None:
         steps.append((stage, fields["step"], fields["steps"]))
         assert math.isfinite(fields["loss"])
 
-    report = fit_encoder(encoder, TEXTS, TARGETS, 3, config=CONFIG, seed=1, progress=progress)[1]
+    report = fit_encoder(
+        encoder, TEXTS, TARGETS, 3, config=CONFIG, seed=1, progress=progress
+    ).report
+    assert report.records == 48
     assert report.sample_steps == 96
     assert report.optimiser_steps == len(report.losses) == 12
     assert report.seconds > 0
@@ -187,6 +191,6 @@ def test_labels_that_do_not_fit_are_refused(
 
 
 def test_a_single_record_is_a_valid_fit(encoder: Encoder) -> None:
-    fitted, report = fit_encoder(encoder, ["sales rose"], [2], 3, config=CONFIG, seed=1)
-    assert report.optimiser_steps == 2
-    assert np.isfinite(fitted.features(["sales rose"])).all()
+    fitted = fit_encoder(encoder, ["sales rose"], [2], 3, config=CONFIG, seed=1)
+    assert fitted.report.optimiser_steps == 2
+    assert np.isfinite(fitted.encoder.features(["sales rose"])).all()
