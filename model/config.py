@@ -155,9 +155,10 @@ class TaskConfig(_Config):
     refresh: RefreshConfig = RefreshConfig()
     fit: FitConfig = FitConfig()
     method: Literal["replay", "finetune", "slices", "hard", "leverage"] = "replay"
-    """What a refresh fits on: the newest records alone (`finetune`), or with a sample of older ones:
-    balanced over labels (`replay`) or over months and sources (`slices`), those that the champion
-    has wrong or nearly (`hard`), or those least like the rest under the statistics (`leverage`)."""
+    """What a refresh fits on: the newest records alone (`finetune`), or with a sample of older
+    ones: balanced over labels (`replay`) or over months and sources (`slices`), those that the
+    champion has wrong or nearly (`hard`), or those least like the rest under the statistics
+    (`leverage`)."""
     methods: MethodsConfig = MethodsConfig()
     """What a refresh does beside minimising cross-entropy on these records."""
     holdout: HoldoutConfig = HoldoutConfig()

@@ -111,12 +111,14 @@ class Encoder:
         tokenizer_json: str,
         architecture_json: str,
         batch_tokens: int,
+        tokens: NDArray[np.int64] | None = None,
     ) -> None:
         self.module = module.eval()
         self.spec = spec
         self.tokenizer_json = tokenizer_json
         self.architecture_json = architecture_json
         self.batch_tokens = batch_tokens
+        self.tokens = tokens
         self._tokenizer = Tokenizer.from_str(tokenizer_json)
         self._digest: str | None = None
 
@@ -209,17 +211,30 @@ class Encoder:
 
     def clone(self) -> "Encoder":
         """An encoder of its own with the same weights, on the same device."""
+        return self.with_module(copy.deepcopy(self.module), tokens=self.tokens)
+
+    def with_module(self, module: Pooled, *, tokens: NDArray[np.int64] | None = None) -> "Encoder":
+        """The same tokenizer and settings around another module.
+
+        Args:
+            module: of the same architecture.
+            tokens: (V',) the token ids that it has embeddings for, rising; None where it has all.
+        """
         return Encoder(
-            copy.deepcopy(self.module),
+            module,
             spec=self.spec,
             tokenizer_json=self.tokenizer_json,
             architecture_json=self.architecture_json,
             batch_tokens=self.batch_tokens,
+            tokens=tokens,
         )
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, truncated, not padded."""
-        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        """Token ids of each text, truncated, not padded: rows of the module's embeddings."""
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        if self.tokens is None:
+            return rows
+        return [np.searchsorted(self.tokens, row).tolist() for row in rows]
 
     def padded(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Token ids and attention mask (B, T), padded to the right, on the encoder's device."""

@@ -1,38 +1,46 @@
 """Fine-tunes an encoder: our own short loop, the same for every method.
 
-The loop gets texts, labels and objectives and gives a new encoder; it draws no records, knows no
-method and keeps no state between fits. The softmax head beside the encoder carries the gradients; a
-task that serves a trained head takes it, any other solves its head anew.
+The loop gets texts, labels and methods and gives a new encoder; it draws no records, knows no
+method by name and keeps no state between fits. The softmax head beside the encoder carries the
+gradients; a task that serves a trained head takes it, any other solves its head anew.
 """
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import utils
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from model.adapters import add_adapters, freeze_layers, merge_adapters
 from model.config import FitConfig
 from model.data import Progress
+from model.early_stop import EarlyStop
 from model.encoder import Encoder
 from model.errors import NotFiniteError
+from model.fit_model import FitModel
+from model.fit_steps import Step, plan_steps
 from model.head import LinearHead
-from model.methods.base import CrossEntropy, FitBatch, Objective
-from model.trained_head import trained_head
-
-Step = list[list[int]]
-"""The batches of one optimiser step, each a list of record indices."""
-
-_BUCKET_STEPS = 16
-"""Steps' worth of shuffled records that are sorted by length together: enough to save most of the
-padding, few enough to leave what a batch holds to chance."""
+from model.methods.base import (
+    CrossEntropy,
+    FitContext,
+    Hook,
+    Loss,
+    Objective,
+    Selection,
+    StepHook,
+    Transform,
+    Weights,
+)
+from model.methods.teacher import Teacher
+from model.optimiser import build_optimiser, learning_rate_factor
+from model.vocabulary import narrowed, widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +67,13 @@ class Refitted:
     report: FitReport
 
 
-class FitModel(nn.Module):
-    """The encoder's module with a linear softmax head for the time of a fit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """The head that serves with the encoder where a fit starts."""
 
-    Features have unit length; they are scaled by the root of their width, so that a coordinate has
-    unit size on average and the usual learning rates of a linear head fit.
-    """
-
-    def __init__(self, encoder: Encoder, num_labels: int, start: LinearHead | None = None) -> None:
-        super().__init__()
-        self.encoder = encoder.module
-        self.head = nn.Linear(encoder.dim, num_labels, device=encoder.device)
-        self._scale = math.sqrt(encoder.dim)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-        if start is not None:
-            with torch.no_grad():
-                self.head.weight.copy_(torch.from_numpy(start.weight / self._scale))
-                self.head.bias.copy_(torch.from_numpy(start.bias))
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> FitBatch:
-        """A forward pass, the transformer in bf16 on CUDA."""
-        with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=input_ids.is_cuda):
-            features = self.encoder(input_ids, attention_mask)
-        return FitBatch(features, self.head(features * self._scale), labels)
-
-    def trained_head(self) -> LinearHead:
-        """The head over plain features: the scale is part of its weight."""
-        weight = self.head.weight.detach().cpu() * self._scale
-        return trained_head(weight.numpy(), self.head.bias.detach().cpu().numpy())
+    head: LinearHead
+    taught: NDArray[np.int64]
+    """(C',) its columns that have learned records."""
 
 
 def fit_encoder(
@@ -99,7 +85,13 @@ def fit_encoder(
     config: FitConfig,
     seed: int,
     objectives: Sequence[Objective] = (CrossEntropy(),),
+    losses: Sequence[Loss] = (),
+    hooks: Sequence[Hook] = (),
+    transforms: Sequence[Transform] = (),
     head: LinearHead | None = None,
+    champion: Champion | None = None,
+    replayed: Sequence[bool] | None = None,
+    selection: Selection | None = None,
     progress: Progress | None = None,
 ) -> Refitted:
     """Fit a copy of the encoder to the labels; the encoder itself stays as it is.
@@ -114,8 +106,14 @@ def fit_encoder(
         num_labels: at least 2.
         config: of the optimiser and its schedule.
         seed: of the order of the records and of dropout.
-        objectives: their sum is minimised.
+        objectives: their sum is minimised, with those that the losses prepare.
+        losses: of methods.
+        hooks: of methods, called after each step in this order.
+        transforms: of methods, applied to the fitted model in this order.
         head: where the softmax head starts, with a row for each label; None is zeros.
+        champion: what serves with the encoder; None where nothing does.
+        replayed: (N,) whether a record is an older one; None where none is.
+        selection: held-out records for what chooses or stops.
         progress: told `fitting` with `step`, `steps` and `loss` after every optimiser step.
 
     Raises:
@@ -124,120 +122,134 @@ def fit_encoder(
     """
     started = time.perf_counter()
     targets = _checked_targets(texts, labels, num_labels)
-    fitted = encoder.clone()
+    start = narrowed(encoder, [*texts, *(selection.texts if selection else ())])
+    context = FitContext(
+        start=start,
+        start_head=head,
+        teacher=Teacher(start, champion.head, texts, champion.taught) if champion else None,
+        texts=texts,
+        targets=targets,
+        replayed=np.array(replayed) if replayed is not None else np.zeros(len(texts), bool),
+        num_labels=num_labels,
+        selection=selection,
+        seed=seed,
+    )
+    prepared = [each for loss in losses if (each := loss.objective(context)) is not None]
+    fitted = start.clone()
     rows = fitted.tokenize(texts)
     steps = plan_steps([len(row) for row in rows], config=config, seed=seed)
-    losses = []
     with _reproducible(seed, fitted.device):
-        model = FitModel(fitted, num_labels, head).train()
-        _set_dropout(model, config.dropout)
-        optimiser = build_optimiser(model, config)
-        schedule = LambdaLR(optimiser, lambda done: learning_rate_factor(done, len(steps), config))
-        for number, step in enumerate(steps, start=1):
-            batches = [_batch(fitted, rows, targets, batch) for batch in step]
-            losses.append(_optimiser_step(model, batches, objectives, optimiser, config))
-            schedule.step()
-            if progress is not None:
-                progress("fitting", step=number, steps=len(steps), loss=losses[-1])
-    fitted.module.eval()
+        loop = _Loop(
+            context,
+            fitted,
+            objectives=(*objectives, *prepared),
+            hooks=hooks,
+            config=config,
+            progress=progress,
+        )
+        values = loop.run(rows, steps)
+    found = (fitted, loop.model.trained_head())
+    for transform in transforms:
+        found = transform(context, *found)
     report = FitReport(
         records=len(texts),
-        sample_steps=len(texts) * config.epochs,
-        optimiser_steps=len(steps),
-        losses=tuple(losses),
+        sample_steps=sum(len(batch) for step in steps[: len(values)] for batch in step),
+        optimiser_steps=len(values),
+        losses=tuple(values),
         seconds=time.perf_counter() - started,
     )
-    return Refitted(fitted, model.trained_head(), report)
+    return Refitted(widened(found[0], encoder), found[1], report)
 
 
-def plan_steps(lengths: Sequence[int], *, config: FitConfig, seed: int) -> list[Step]:
-    """Which records each optimiser step sees: every record once an epoch, like lengths together."""
-    generator = np.random.default_rng(seed)
-    size = config.batch_size * config.accumulate
-    steps: list[Step] = []
-    for _ in range(config.epochs):
-        order = generator.permutation(len(lengths)).tolist()
-        epoch: list[Step] = []
-        for bucket in _chunks(order, size * _BUCKET_STEPS):
-            bucket.sort(key=lengths.__getitem__)
-            epoch += [_chunks(step, config.batch_size) for step in _chunks(bucket, size)]
-        steps += [epoch[index] for index in generator.permutation(len(epoch))]
-    return steps
+class _Loop:
+    """One fit, from the first step to the last."""
 
+    def __init__(
+        self,
+        context: FitContext,
+        fitted: Encoder,
+        *,
+        objectives: Sequence[Objective],
+        hooks: Sequence[Hook],
+        config: FitConfig,
+        progress: Progress | None,
+    ) -> None:
+        self._context, self._fitted, self._config = context, fitted, config
+        self._objectives, self._progress = objectives, progress
+        freeze_layers(fitted.module, config.frozen_layers)
+        if config.lora_rank:
+            add_adapters(fitted, config.lora_rank)
+        self.model = FitModel(
+            fitted,
+            context.num_labels,
+            context.start_head,
+            precision=config.precision,
+            dropout=config.dropout,
+        )
+        self._weights: Weights = {
+            name: each for name, each in self.model.named_parameters() if each.requires_grad
+        }
+        self._hooks: list[StepHook] = [hook.start(self._weights) for hook in hooks]
 
-def _set_dropout(model: nn.Module, share: float) -> None:
-    """Attention asks its own dropout module for the share too."""
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = share
+    def run(self, rows: Sequence[Sequence[int]], steps: Sequence[Step]) -> list[float]:
+        """The loss of each step that was taken."""
+        optimiser = build_optimiser(self.model, self._config)
+        schedule = LambdaLR(
+            optimiser, lambda done: learning_rate_factor(done, len(steps), self._config)
+        )
+        stop = EarlyStop(self.model, self._context, self._fitted, patience=self._config.early_stop)
+        values: list[float] = []
+        self.model.train()
+        for done, step in enumerate(steps, start=1):
+            batches = [self._batch(rows, batch) for batch in step]
+            values.append(self._step(batches, optimiser))
+            schedule.step()
+            for hook in self._hooks:
+                hook.after_step(self._weights, done=done, steps=len(steps))
+            if self._progress is not None:
+                self._progress("fitting", step=done, steps=len(steps), loss=values[-1])
+            if done % (len(steps) // self._config.epochs) == 0 and stop.after_epoch():
+                break
+        stop.restore()
+        for hook in self._hooks:
+            hook.finish(self._weights)
+        self._fitted.module.eval()
+        if self._config.lora_rank:
+            merge_adapters(self._fitted)
+        return values
 
+    def _step(self, batches: Sequence[tuple[Tensor, ...]], optimiser: Optimizer) -> float:
+        """One step on the mean loss over all records of the batches."""
+        optimiser.zero_grad(set_to_none=True)
+        records = sum(len(labels) for _, _, labels, _ in batches)
+        total = torch.zeros((), device=self._fitted.device)
+        for batch in batches:
+            outcome = replace(self.model(*batch), weights=self._weights)
+            loss = torch.stack([objective(outcome) for objective in self._objectives]).sum()
+            share = loss * (len(outcome.labels) / records)
+            share.backward()  # type: ignore[no-untyped-call]
+            total += share.detach()
+        self._clip(total)
+        optimiser.step()
+        return float(total)
 
-def build_optimiser(model: FitModel, config: FitConfig) -> Optimizer:
-    """The configured optimiser; biases and norms do not decay, the head has its own rate."""
-    parameters = [each for each in model.encoder.parameters() if each.requires_grad]
-    rate, head_rate, decay = config.learning_rate, config.head_learning_rate, config.weight_decay
-    groups: list[dict[str, Any]] = [
-        {"params": [each for each in parameters if each.ndim > 1], "lr": rate},
-        {
-            "params": [each for each in parameters if each.ndim <= 1],
-            "lr": rate,
-            "weight_decay": 0.0,
-        },
-        {"params": list(model.head.parameters()), "lr": head_rate},
-    ]
-    # One pass over the parameters: on the CPU the step itself is 8 times as fast.
-    fused = model.head.weight.device.type in {"cpu", "cuda"} or None
-    match config.optimiser:
-        case "adamw":
-            return torch.optim.AdamW(groups, weight_decay=decay, fused=fused)
-        case "adam":
-            return torch.optim.Adam(groups, weight_decay=decay, fused=fused)
-        case "sgd":
-            return torch.optim.SGD(groups, weight_decay=decay, fused=fused)
-        case "momentum":
-            return torch.optim.SGD(groups, momentum=0.9, weight_decay=decay, fused=fused)
-        case "adagrad":
-            return torch.optim.Adagrad(groups, weight_decay=decay)
+    def _clip(self, loss: Tensor) -> None:
+        """Scale the gradients down to the largest norm; nothing is written where they are below."""
+        gradients = [each.grad for each in self._weights.values() if each.grad is not None]
+        norm = utils.get_total_norm(gradients)
+        if not torch.isfinite(loss + norm):
+            msg = f"the fit diverged: loss {loss.item()}, gradient norm {norm.item()}"
+            raise NotFiniteError(msg)
+        if norm > self._config.max_gradient_norm:
+            utils.clip_grads_with_norm_(
+                self._weights.values(), self._config.max_gradient_norm, norm
+            )
 
-
-def learning_rate_factor(done: int, steps: int, config: FitConfig) -> float:
-    """Rises over the first `warmup_share` of the steps to 1, then falls in a line towards 0."""
-    warmup = math.ceil(steps * config.warmup_share)
-    if done < warmup:
-        return (done + 1) / warmup
-    return max(0.0, (steps - done) / max(1, steps - warmup))
-
-
-def _optimiser_step(
-    model: FitModel,
-    batches: Sequence[tuple[Tensor, Tensor, Tensor]],
-    objectives: Sequence[Objective],
-    optimiser: Optimizer,
-    config: FitConfig,
-) -> float:
-    """One step on the mean loss over all records of the batches."""
-    optimiser.zero_grad(set_to_none=True)
-    records = sum(len(labels) for _, _, labels in batches)
-    total = 0.0
-    for ids, mask, labels in batches:
-        outcome = model(ids, mask, labels)
-        loss = torch.stack([objective(outcome) for objective in objectives]).sum()
-        share = loss * (len(labels) / records)
-        share.backward()  # type: ignore[no-untyped-call]
-        total += share.item()
-    norm = nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
-    if not math.isfinite(total) or not torch.isfinite(norm):
-        msg = f"the fit diverged: loss {total}, gradient norm {norm.item()}"
-        raise NotFiniteError(msg)
-    optimiser.step()
-    return total
-
-
-def _batch(
-    encoder: Encoder, rows: Sequence[Sequence[int]], targets: NDArray[np.int64], batch: list[int]
-) -> tuple[Tensor, Tensor, Tensor]:
-    ids, mask = encoder.padded([rows[index] for index in batch])
-    return ids, mask, torch.from_numpy(targets[batch]).to(encoder.device)
+    def _batch(self, rows: Sequence[Sequence[int]], batch: list[int]) -> tuple[Tensor, ...]:
+        ids, mask = self._fitted.padded([rows[index] for index in batch])
+        records = torch.tensor(batch)
+        labels = torch.from_numpy(self._context.targets)[records]
+        return ids, mask, labels.to(self._fitted.device), records.to(self._fitted.device)
 
 
 def _checked_targets(texts: Sequence[str], labels: ArrayLike, num_labels: int) -> NDArray[np.int64]:
@@ -251,26 +263,27 @@ def _checked_targets(texts: Sequence[str], labels: ArrayLike, num_labels: int) -
     return targets
 
 
-def _chunks(items: list[int], size: int) -> list[list[int]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
 @contextmanager
 def _reproducible(seed: int, device: torch.device) -> Iterator[None]:
     """Seed dropout without touching the caller's generators, and take deterministic kernels.
 
     On CUDA cuBLAS also wants `CUBLAS_WORKSPACE_CONFIG` set before it starts, which is the
-    process's business; without it torch warns instead of failing.
+    process's business; without it torch warns instead of failing. Filling memory that is about to
+    be written over, which torch does under this mode for those who read it unwritten, is left out:
+    it costs a tenth of the time on a CPU.
     """
     devices = [device] if device.type == "cuda" else []
     before = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
     )
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed % 2**63)
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            torch.utils.deterministic.fill_uninitialized_memory = before[2]

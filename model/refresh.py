@@ -36,7 +36,8 @@ def refresh(
     1. Read the learned records again from the log, newest rounds first, within the budget.
     2. Draw what to fit on: the newest and a replay sample; fit a copy of the encoder.
     3. Recompute features; statistics weigh each label as often as it was seen.
-    4. Solve, or take the head that was trained; compare with the champion on records that neither encoder nor head learned; decide.
+    4. Solve, or take the head that was trained; compare with the champion on records that
+       neither encoder nor head learned; decide.
     5. Export, prove, commit: the encoder and its head serve as the pair that was proven.
 
     Raises:

@@ -9,11 +9,11 @@ records, so that old and new keep their shares over the fit but not within each 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.data import Record
-from model.methods.base import latest_of_each_id, rank
+from model.methods.base import newest_and_older, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +31,38 @@ class Replay:
     @property
     def budget(self) -> int:
         """Most records of a choice."""
-        return self.newest_records + self._replayed(self.newest_records)
+        return self.newest_records + replayed_beside(self.newest_records, self.replay_share)
 
     def __call__(self, records: Sequence[Record], *, seed: int) -> tuple[Record, ...]:
         """The sample of older records, then the newest, each oldest first."""
-        known = latest_of_each_id(records)
-        newest, older = known[-self.newest_records :], known[: -self.newest_records]
-        replayed = balanced_sample(older, self._replayed(len(newest)), seed=seed)
+        newest, older = newest_and_older(records, self.newest_records)
+        size = replayed_beside(len(newest), self.replay_share)
+        replayed = balanced_sample(older, size, seed=seed)
         return (*replayed, *newest)
 
-    def _replayed(self, num_newest: int) -> int:
-        """So many that they are `replay_share` of the whole: r = n s / (1 - s)."""
-        return round(num_newest * self.replay_share / (1.0 - self.replay_share))
+
+def replayed_beside(num_newest: int, share: float) -> int:
+    """So many older records that they are `share` of the whole: r = n s / (1 - s)."""
+    return round(num_newest * share / (1.0 - share))
 
 
-def balanced_sample(records: Sequence[Record], size: int, *, seed: int) -> list[Record]:
-    """At most `size` records, equally many of each label as far as they go, in their order.
+def _label(record: Record) -> str:
+    return record.label
 
-    Within a label those with the smallest keyed hashes are taken; a label that has too few leaves
+
+def balanced_sample(
+    records: Sequence[Record], size: int, *, seed: int, group: Callable[[Record], str] = _label
+) -> list[Record]:
+    """At most `size` records, equally many of each group as far as they go, in their order.
+
+    Within a group those with the smallest keyed hashes are taken; a group that has too few leaves
     its places to the others.
     """
-    by_label: defaultdict[str, list[Record]] = defaultdict(list)
+    by_group: defaultdict[str, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda record: rank(record.id, seed=seed)):
-        by_label[record.label].append(record)
-    quotas = _quotas({label: len(held) for label, held in by_label.items()}, size, seed=seed)
-    chosen = {record.id for label, held in by_label.items() for record in held[: quotas[label]]}
+        by_group[group(record)].append(record)
+    quotas = _quotas({name: len(held) for name, held in by_group.items()}, size, seed=seed)
+    chosen = {record.id for name, held in by_group.items() for record in held[: quotas[name]]}
     return [record for record in records if record.id in chosen]
 
 

@@ -11,15 +11,11 @@ import torch
 from model.config import FitConfig
 from model.encoder import Encoder
 from model.errors import NotFiniteError
-from model.fit import (
-    FitModel,
-    FitReport,
-    build_optimiser,
-    fit_encoder,
-    learning_rate_factor,
-    plan_steps,
-)
+from model.fit import FitReport, fit_encoder
+from model.fit_model import FitModel
+from model.fit_steps import plan_steps
 from model.methods import CrossEntropy, FitBatch
+from model.optimiser import build_optimiser, learning_rate_factor
 from tests.model.tiny import LABELS, labeled_texts
 
 TEXTS, TARGETS = labeled_texts(48)

@@ -1,0 +1,56 @@
+"""Fits a part of an encoder: its last layers, or low-rank adapters that are merged at the end."""
+
+from typing import Any, cast
+
+from torch import nn
+
+from model.encoder import Encoder, Pooled
+from model.errors import ConfigError
+
+
+def freeze_layers(module: Pooled, count: int) -> None:
+    """Freeze the lowest `count` layers and the embeddings below; the last layer is always fitted.
+
+    Raises:
+        ConfigError: the transformer has no stack of layers.
+    """
+    if not count:
+        return
+    stacks = [each for each in module.transformer.modules() if isinstance(each, nn.ModuleList)]
+    if not stacks:
+        raise ConfigError(f"frozen_layers is {count}, but the encoder has no stack of layers")
+    layers = max(stacks, key=len)
+    fitted = {
+        id(each) for layer in layers[min(count, len(layers) - 1) :] for each in layer.parameters()
+    }
+    stacked = {id(each) for each in layers.parameters()}
+    above = False
+    for parameter in module.transformer.parameters():
+        # Parameters come in the order of the passes: what follows the stack lies above it.
+        above = above or id(parameter) in stacked
+        kept = id(parameter) in fitted or (above and id(parameter) not in stacked)
+        parameter.requires_grad_(kept)
+
+
+def add_adapters(encoder: Encoder, rank: int) -> None:
+    """Put low-rank adapters on every linear layer, in place; only they are fitted.
+
+    `W + (2 r / r) B A` with A (r, in) random and B (out, r) zero (Hu et al. 2022, "LoRA", eq. 3),
+    so that the fit starts at the encoder.
+
+    Raises:
+        ConfigError: peft is not installed.
+    """
+    try:
+        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(f"lora_rank is {rank}, but peft is not installed") from error
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
+    encoder.module.transformer = get_peft_model(cast("Any", encoder.module.transformer), settings)
+
+
+def merge_adapters(encoder: Encoder) -> None:
+    """Add what the adapters learned to the weights, and take them off, in place."""
+    encoder.module.transformer = cast("Any", encoder.module.transformer).merge_and_unload()
+    for parameter in encoder.module.parameters():
+        parameter.requires_grad_(True)
