@@ -92,8 +92,7 @@ class Learner:
 
     def due(self, task: str, config: TaskConfig) -> str | None:
         """Why the task's encoder should be refreshed now, or None."""
-        state = self.state(task, config)
-        return refresh_due(state, config.refresh)
+        return refresh_due(self.state(task, config), config)
 
     def unaccounted(
         self, task: str, windows: Sequence[TrainingWindow], config: TaskConfig

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from model.config import TaskConfig
 from model.data import Progress, Record
 from model.encoder import Encoder
-from model.fit import fit_encoder
+from model.fit import FitReport, fit_encoder
 from model.methods import methods_of
 from model.state import TaskState
 
@@ -17,7 +17,7 @@ def refitted(
     seed: int,
     config: TaskConfig,
     progress: Progress,
-) -> Encoder:
+) -> tuple[Encoder, FitReport]:
     """Fit a copy of the encoder; the state's own stays as it is.
 
     Args:
@@ -30,7 +30,7 @@ def refitted(
     plan = methods_of(config)
     drawn = plan.draw(learned, seed=seed)
     index = state.label_index()
-    encoder, _report = fit_encoder(
+    return fit_encoder(
         state.encoder,
         [record.text for record in drawn],
         [index[record.label] for record in drawn],
@@ -40,4 +40,3 @@ def refitted(
         objectives=plan.objectives,
         progress=progress,
     )
-    return encoder

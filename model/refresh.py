@@ -5,6 +5,7 @@ from dataclasses import replace
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress
+from model.due import plan_after
 from model.evaluate import judge
 from model.exporter import Exporter
 from model.lineage import Lineage
@@ -57,11 +58,11 @@ def refresh(
     after = state
     if reread.learned:
         with watch("fit"):  # 2.
-            encoder = refitted(
+            encoder, report = refitted(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
-                config=config,
+                config=plan_after(state.tip).applied(config),
                 progress=progress,
             )
             refreshed, rows = recomputed(state, encoder, reread, progress=progress)  # 3.
@@ -77,16 +78,22 @@ def refresh(
                 config=config,
             )
         promoted = judged.outcome is Outcome.PROMOTED
-        after = replace(refreshed, head=head) if promoted else state
+        # Nothing is apart from a first version: it was solved from what was rejected before, too.
+        apart = refreshed.set_apart if state.head is not None else {}
+        after = replace(refreshed, head=head, set_apart=apart) if promoted else state
         findings = replace(
             findings,
             outcome=judged.outcome,
             reason=f"{why}: {judged.reason}",
-            covered=len(reread.learned) / max(1.0, state.statistics.num_records),
+            covered=min(1.0, len(reread.learned) / max(1.0, state.statistics.num_records)),
             new=judged.new,
             old=judged.old,
             slices=judged.slices,
-            metrics={**judged.metrics, **uncovered(state, refreshed)},
+            metrics={
+                **judged.metrics,
+                **uncovered(state, refreshed),
+                "fit_sample_steps": float(report.sample_steps),
+            },
             rows=rows if promoted else (),
             snapshot=promoted,
             proof=state.holdout.rows[::-1],
