@@ -40,7 +40,9 @@ def _first(state: TaskState, config: TaskConfig) -> str | None:
 
 def _enough_labels(state: TaskState, config: RefreshConfig) -> bool:
     """Whether two labels have been seen often enough, also in rounds that were rejected."""
-    counts = dict(zip(state.labels, state.statistics.counts.tolist(), strict=False))
+    counts: dict[str, float] = dict(
+        zip(state.labels, state.statistics.counts.tolist(), strict=False)
+    )
     for rows in state.set_apart.values():
         for row in rows:
             if row.part == "learn" and row.weight > 0:

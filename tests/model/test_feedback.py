@@ -1,4 +1,4 @@
-"""What came of a refresh changes the next plan: each rule at its sharp case, bounded, with words."""
+"""What came of a refresh changes the next plan: within bounds, and with the reason in words."""
 
 from typing import Any
 
