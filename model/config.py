@@ -146,6 +146,29 @@ class GateConfig(_Config):
     more answers than it gained by over one standard error."""
 
 
+class FeedbackConfig(_Config):
+    """How the outcome of each refresh changes the plan of the next, and how far."""
+
+    enabled: bool = True
+    small_gain: Fraction = 0.15
+    """A refresh pays where it removes at least this share of the champion's errors on the judge
+    records and gains more answers than one standard error."""
+    compute_share: Annotated[float, Field(gt=0, le=1)] = 1 / 3
+    """What refreshes may cost without evidence that another one pays, as a share of the
+    sample-steps of training on every record seen so far."""
+    min_refresh_interval: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Smallest multiple of `refresh.every_records`."""
+    max_refresh_interval: Annotated[float, Field(ge=1)] = 8.0
+    """Largest multiple of `refresh.every_records`."""
+    min_learning_rate_scale: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Smallest multiple of `fit.learning_rate`; the largest is 1."""
+    max_replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    min_replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    max_distillation_weight: Annotated[float, Field(ge=0)] = 2.0
+    max_frozen_layers: Annotated[int, Field(ge=0)] = 3
+    """Most of the lowest layers that feedback keeps as they are."""
+
+
 class TaskConfig(_Config):
     """Everything about one task."""
 
@@ -163,6 +186,7 @@ class TaskConfig(_Config):
     """What a refresh does beside minimising cross-entropy on these records."""
     holdout: HoldoutConfig = HoldoutConfig()
     gate: GateConfig = GateConfig()
+    feedback: FeedbackConfig = FeedbackConfig()
     max_windows_per_update: AtLeastOne = 16
     """Most waiting windows that one update takes together."""
     duplicate_horizon_records: AtLeastOne = 20_000

@@ -7,7 +7,7 @@ from pathlib import Path
 from model.artifacts import ArtifactStore
 from model.config import EncoderConfig, TaskConfig
 from model.data import Log, Progress
-from model.due import refresh_due, trained_head_due
+from model.due import refresh_due
 from model.encoder import Encoder
 from model.exporter import Exporter
 from model.lineage import EncoderRef, Lineage, LineageEntry
@@ -92,10 +92,7 @@ class Learner:
 
     def due(self, task: str, config: TaskConfig) -> str | None:
         """Why the task's encoder should be refreshed now, or None."""
-        state = self.state(task, config)
-        if config.head.form == "softmax":
-            return trained_head_due(state, config)
-        return refresh_due(state, config.refresh)
+        return refresh_due(self.state(task, config), config)
 
     def unaccounted(
         self, task: str, windows: Sequence[TrainingWindow], config: TaskConfig

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from model.artifacts import ArtifactStore
 from model.config import HoldoutConfig, TaskConfig
 from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
+from model.plan import Plan
 from schemas.base import Count, Label, Span, TaskName
 from schemas.evaluation import EvaluationEvent, Outcome
 from schemas.model_version import Artifact, ModelVersion
@@ -77,6 +78,8 @@ class LineageEntry(_Part):
     """Records learned or held out so far."""
     refreshed_at: Count | None = None
     """`records_seen` at the last refresh, promoted or not."""
+    plan: Plan | None = None
+    """Of the next refresh: what feedback has changed so far; None is as configured."""
     holdout_config: HoldoutConfig
     """Frozen with the first entry: a record never changes sides."""
     encoder: EncoderRef | None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress
+from model.due import plan_after
 from model.evaluate import judge
 from model.exporter import Exporter
 from model.head import LinearHead
@@ -64,7 +65,7 @@ def refresh(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
-                config=config,
+                config=plan_after(state.tip).applied(config),
                 progress=progress,
             )
             refreshed, rows = recomputed(state, fitted.encoder, reread, progress=progress)  # 3.
@@ -78,12 +79,14 @@ def refresh(
                 config=config,
             )
         promoted = judged.outcome is Outcome.PROMOTED
-        after = replace(refreshed, head=head) if promoted else state
+        # Nothing is apart from a first version: it was solved from what was rejected before, too.
+        apart = refreshed.set_apart if state.head is not None else {}
+        after = replace(refreshed, head=head, set_apart=apart) if promoted else state
         findings = replace(
             findings,
             outcome=judged.outcome,
             reason=f"{why}: {judged.reason}",
-            covered=len(reread.learned) / max(1.0, state.statistics.num_records),
+            covered=min(1.0, len(reread.learned) / max(1.0, state.statistics.num_records)),
             new=judged.new,
             old=judged.old,
             slices=judged.slices,

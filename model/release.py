@@ -11,12 +11,16 @@ from datetime import datetime
 from typing import Literal
 
 from model.config import TaskConfig
+from model.due import plan_after
 from model.exporter import Exporter
+from model.feedback import RefreshOutcome, next_plan
+from model.gain import gain_of
 from model.head import LinearHead
 from model.holdout import HoldoutRow
 from model.journal import Row, to_parquet
 from model.lineage import EncoderRef, Lineage, LineageEntry, StateFiles
 from model.onnx_export import head_graph
+from model.plan import Plan
 from model.state import TaskState
 from model.stopwatch import Stopwatch
 from schemas.base import Span
@@ -134,6 +138,7 @@ def commit_round(
         given_up=(*(old.given_up if old else ()), *findings.given_up),
         records_seen=before.records_seen + findings.counts.learned + findings.counts.held_out,
         refreshed_at=_refreshed_at(before, findings),
+        plan=_plan(before, findings),
         holdout_config=before.split(findings.config),
         encoder=encoder,
         files=files,
@@ -160,6 +165,21 @@ def _refreshed_at(before: TaskState, findings: Findings) -> int | None:
     if findings.kind == "refresh":
         return before.records_seen
     return before.tip.refreshed_at if before.tip else None
+
+
+def _plan(before: TaskState, findings: Findings) -> Plan | None:
+    """The plan of the next refresh: only the outcome of one changes it."""
+    if findings.kind != "refresh":
+        return before.tip.plan if before.tip else None
+    seen = RefreshOutcome(
+        outcome=findings.outcome,
+        reason=findings.reason,
+        new=gain_of(findings.new),
+        old=gain_of(findings.old),
+        records_seen=before.records_seen,
+        sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
+    )
+    return next_plan(plan_after(before.tip), seen, findings.config)
 
 
 def _proven_head(

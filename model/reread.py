@@ -49,7 +49,8 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
                 learnable = split_of(record.text, salt=split.salt, share=split.share) == "learn"
                 if sequence is not None and learnable and budget.takes(record, held):
                     held[record.id] = (record, sequence)
-    apart = set(state.set_apart)
+    # Before the first version every round was rejected: there is nothing else to learn from.
+    apart = set(state.set_apart) if state.head is not None else set()
     oldest_first = list(reversed(held.values()))
     return Reread(
         learned=tuple(item for item in oldest_first if item[1] not in apart),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import GateConfig
+from model.config import FeedbackConfig, GateConfig
 from model.data import Record
 from schemas.evaluation import Outcome
 from tests.model.loop import TASK, Loop, stream
@@ -46,6 +46,7 @@ def test_a_first_refresh_is_due_after_enough_records(
 def test_the_next_refresh_is_due_so_many_records_after_the_last(
     loop: Loop, records: list[Record]
 ) -> None:
+    loop.config = loop.config.model_copy(update={"feedback": FeedbackConfig(enabled=False)})
     loop.refresh(records)
     assert loop.learner.due(TASK, loop.config) is None
 

@@ -1,0 +1,220 @@
+"""Feedback: what came of a refresh changes the plan of the next one, with the reason beside it.
+
+Decisions alone: a plan, an outcome and limits go in, a plan comes out. Every rule is one function
+that looks at the evidence on the judge records and proposes at most one change.
+
+A fit costs as much as hundreds of increments, and the solved head learns without it. So the burden
+of proof is on the refresh: what it gained must be beyond chance, or the next one waits longer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model.config import FeedbackConfig, TaskConfig
+from model.gain import Gain
+from model.plan import Adjustment, Plan
+from schemas.evaluation import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshOutcome:
+    """What is known of a refresh when it has ended."""
+
+    outcome: Outcome
+    reason: str
+    new: Gain
+    old: Gain
+    records_seen: int
+    """Of the task, learned or held out."""
+    sample_steps: float
+    """Of its fit."""
+
+    @property
+    def gain(self) -> Gain:
+        """On new and old judge records together."""
+        return self.new + self.old
+
+    @property
+    def promoted(self) -> bool:
+        """Whether it brought a version."""
+        return self.outcome is Outcome.PROMOTED
+
+
+Rule = Callable[[Plan, RefreshOutcome, TaskConfig], Adjustment | None]
+
+
+def next_plan(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Plan:
+    """The plan after a refresh.
+
+    Args:
+        plan: the one that the refresh was run with.
+        seen: what came of it.
+        config: what the plan changes, and the limits of the changes.
+    """
+    after = plan.model_copy(update={"changes": ()})
+    if config.feedback.enabled:
+        for rule in RULES:
+            change = rule(after, seen, config)
+            if change is not None and change.after != change.before:
+                after = after.adjusted(change)
+    return after.model_copy(
+        update={
+            "promoted_refreshes": plan.promoted_refreshes + seen.promoted,
+            "rejected_in_a_row": 0 if seen.promoted else plan.rejected_in_a_row + 1,
+        }
+    )
+
+
+def pays(gain: Gain, limits: FeedbackConfig) -> bool:
+    """Whether a gain is worth a fit: beyond chance, and a fair share of what was left to gain."""
+    return gain.proven and gain.share >= limits.small_gain
+
+
+def interval(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """When the next refresh is due.
+
+    1. It brought no version: twice as long.
+    2. It was the first that did: the step from a general encoder to one of the task's own is made
+       once and says nothing of the next, so that waits until both together cost no more than
+       `compute_share` of training on everything.
+    3. It paid: half as long, but sooner than configured only where that is beyond two standard
+       errors.
+    4. It did not: twice as long.
+
+    Drift sets the interval back (`model.drift`): what was measured before does not hold after it.
+    """
+    limits, now = config.feedback, plan.refresh_interval
+    if not seen.promoted:
+        return _interval(plan, now * 2, f"the refresh was {seen.outcome.value}", limits)
+    if not plan.promoted_refreshes:
+        spread = _amortised(seen, config)
+        why = (
+            f"the first encoder of its own ({seen.gain}); a second one is due by itself when both "
+            f"cost {limits.compute_share:.0%} of training on everything"
+        )
+        return _interval(plan, max(now, spread), why, limits)
+    if not pays(seen.gain, limits):
+        return _interval(plan, now * 2, f"the refresh gained too little ({seen.gain})", limits)
+    sooner = seen.gain.net > 2 * seen.gain.error
+    lowest = limits.min_refresh_interval if sooner else min(now, 1.0)
+    return _interval(plan, max(lowest, now / 2), f"the refresh paid ({seen.gain})", limits)
+
+
+def _interval(plan: Plan, wanted: float, why: str, limits: FeedbackConfig) -> Adjustment:
+    bounded = min(max(wanted, limits.min_refresh_interval), limits.max_refresh_interval)
+    return Adjustment(
+        field="refresh_interval", before=plan.refresh_interval, after=bounded, reason=why
+    )
+
+
+def _amortised(seen: RefreshOutcome, config: TaskConfig) -> float:
+    """The interval after which this fit and one at full size cost `compute_share` of all training.
+
+    Training on n records for e epochs takes n e sample-steps.
+    """
+    refresh, epochs = config.refresh, config.fit.epochs
+    next_records = refresh.newest_records / (1.0 - refresh.replay_share)
+    together = seen.sample_steps / epochs + next_records
+    records = together / config.feedback.compute_share
+    return (records - seen.records_seen) / refresh.every_records
+
+
+def learning_rate(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """Smaller steps after a fit that lost or diverged; larger ones again when one pays."""
+    now, limits = plan.learning_rate_scale, config.feedback
+    diverged = seen.outcome is Outcome.FAILED and "NotFiniteError" in seen.reason
+    if seen.outcome is Outcome.REJECTED or diverged:
+        after = max(now / 2, limits.min_learning_rate_scale)
+        why = f"the refresh {'diverged' if diverged else f'was rejected ({seen.gain})'}"
+    elif seen.promoted and pays(seen.gain, limits):
+        after, why = min(now * 2, 1.0), f"the refresh paid ({seen.gain})"
+    else:
+        return None
+    return Adjustment(field="learning_rate_scale", before=now, after=after, reason=why)
+
+
+def frozen_layers(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """One more of the lowest layers stays as it is from the second rejection in a row on.
+
+    They hold what all tasks share, and hence what is forgotten when they move; a refresh that pays
+    frees one again.
+    """
+    now = plan.frozen_layers or 0
+    if seen.outcome is Outcome.REJECTED and plan.rejected_in_a_row >= 1:
+        after = min(now + 1, config.feedback.max_frozen_layers)
+        why = f"{plan.rejected_in_a_row + 1} refreshes in a row brought no version"
+    elif now and seen.promoted and pays(seen.gain, config.feedback):
+        after, why = now - 1, f"the refresh paid ({seen.gain})"
+    else:
+        return None
+    return Adjustment(field="frozen_layers", before=plan.frozen_layers, after=after, reason=why)
+
+
+def replay_share(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """More old records where the fit forgot, fewer where it learned only what it knew."""
+    limits = config.feedback
+    now = config.refresh.replay_share if plan.replay_share is None else plan.replay_share
+    if _forgot(seen):
+        after = max(now, min(now + 0.1, limits.max_replay_share))
+    elif _stuck(seen):
+        after = min(now, max(now - 0.1, limits.min_replay_share))
+    else:
+        return None
+    if after == now:
+        return None
+    return Adjustment(
+        field="replay_share", before=plan.replay_share, after=round(after, 3), reason=_sides(seen)
+    )
+
+
+def distillation_weight(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """More weight on the champion's answers where the fit forgot, less where it learned nothing."""
+    now = plan.distillation_weight
+    if _forgot(seen):
+        after = min(0.5 if not now else now * 2, config.feedback.max_distillation_weight)
+    elif now and _stuck(seen):
+        after = now / 2 if now > 0.25 else 0.0
+    else:
+        return None
+    return Adjustment(field="distillation_weight", before=now, after=after, reason=_sides(seen))
+
+
+def epochs(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """One less where a rejected fit lost on new and old alike, one more again when one pays.
+
+    A loss on both is what overfitting looks like. Never more than configured: epochs are the cost.
+    """
+    now = plan.epochs or config.fit.epochs
+    if seen.outcome is Outcome.REJECTED and seen.new.net < 0 and seen.old.net < 0:
+        after = max(1, now - 1)
+    elif seen.promoted and pays(seen.gain, config.feedback):
+        after = min(config.fit.epochs, now + 1)
+    else:
+        return None
+    if after == now:
+        return None
+    return Adjustment(field="epochs", before=plan.epochs, after=after, reason=_sides(seen))
+
+
+def _forgot(seen: RefreshOutcome) -> bool:
+    """Lost old answers beyond chance while it gained new ones."""
+    return seen.old.lossy and seen.new.net > 0
+
+
+def _stuck(seen: RefreshOutcome) -> bool:
+    """Gained old answers beyond chance and no new ones."""
+    return seen.old.proven and seen.new.records > 0 and seen.new.net <= 0
+
+
+def _sides(seen: RefreshOutcome) -> str:
+    return f"{seen.outcome.value}; new: {seen.new}; old: {seen.old}"
+
+
+RULES: tuple[Rule, ...] = (
+    interval,
+    learning_rate,
+    frozen_layers,
+    replay_share,
+    distillation_weight,
+    epochs,
+)

@@ -1,0 +1,79 @@
+"""The plan of a task's next refresh: what feedback has changed against the configuration."""
+
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from model.config import TaskConfig
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+_Config = TypeVar("_Config", bound=BaseModel)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Adjustment(_Part):
+    """One change of a plan, with the evidence for it."""
+
+    field: str
+    before: float | None
+    """None: as configured."""
+    after: float | None
+    reason: str
+    """In words and numbers, for a person."""
+
+
+class Plan(_Part):
+    """What the next refresh does differently; every field at its default is the configuration.
+
+    Written into each lineage entry, so that it survives restarts and every change can be read.
+    """
+
+    refresh_interval: Positive = 1.0
+    """Times `refresh.every_records`."""
+    learning_rate_scale: Positive = 1.0
+    """Times `fit.learning_rate`; the head's rate stays."""
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    replay_share: Share | None = None
+    distillation_weight: Annotated[float, Field(ge=0)] | None = None
+    frozen_layers: Annotated[int, Field(ge=0)] | None = None
+    """Lowest transformer layers that are not fitted."""
+    horizon: Annotated[int, Field(ge=1)] | None = None
+    """Newest records that count; None is the configured horizon."""
+    promoted_refreshes: Annotated[int, Field(ge=0)] = 0
+    """Encoders of its own that the task has had."""
+    rejected_in_a_row: Annotated[int, Field(ge=0)] = 0
+    """Refreshes since the last promoted one that did not bring a version."""
+    changes: tuple[Adjustment, ...] = ()
+    """What the last round changed."""
+
+    def adjusted(self, change: Adjustment) -> Self:
+        """The plan with one more change of this round."""
+        values = {change.field: change.after, "changes": (*self.changes, change)}
+        return type(self).model_validate({**dict(self), **values})
+
+    def applied(self, config: TaskConfig) -> TaskConfig:
+        """The configuration that a refresh runs with. The interval is a matter of when, not how."""
+        rate = config.fit.learning_rate * self.learning_rate_scale
+        fit = _changed(
+            config.fit,
+            learning_rate=None if self.learning_rate_scale == 1 else rate,
+            epochs=self.epochs,
+            frozen_layers=self.frozen_layers,
+            distillation_weight=self.distillation_weight,
+        )
+        refresh = _changed(config.refresh, replay_share=self.replay_share)
+        return config.model_copy(update={"fit": fit, "refresh": refresh})
+
+
+def _changed(part: _Config, **values: Any) -> _Config:
+    """A part of the configuration with the values that are given, where it has such a field."""
+    known = type(part).model_fields
+    return part.model_copy(
+        update={
+            name: value for name, value in values.items() if value is not None and name in known
+        }
+    )

@@ -1,0 +1,215 @@
+"""What came of a refresh changes the next plan: within bounds, and with the reason in words."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.config import FeedbackConfig, RefreshConfig, TaskConfig
+from model.feedback import RefreshOutcome, next_plan
+from model.gain import Gain, gain_of
+from model.plan import Plan
+from schemas.evaluation import Comparison, Outcome
+
+CONFIG = TaskConfig()
+LIMITS = CONFIG.feedback
+NOTHING = Gain(records=0, wrong=0, gained=0, lost=0)
+CLEAR = Gain(records=200, wrong=40, gained=16, lost=4)
+"""12 answers, standard error 4.5: 30 % of what was wrong."""
+CHANCE = Gain(records=200, wrong=40, gained=9, lost=7)
+LOSS = Gain(records=200, wrong=40, gained=4, lost=16)
+OWN = Plan(promoted_refreshes=1)
+
+
+def outcome(new: Gain = NOTHING, old: Gain = NOTHING, **changes: Any) -> RefreshOutcome:
+    known: dict[str, Any] = {
+        "outcome": Outcome.PROMOTED,
+        "reason": "the test says so",
+        "new": new,
+        "old": old,
+        "records_seen": 2000,
+        "sample_steps": 2000.0,
+    }
+    return RefreshOutcome(**{**known, **changes})
+
+
+def rejected(new: Gain = NOTHING, old: Gain = NOTHING) -> RefreshOutcome:
+    return outcome(new, old, outcome=Outcome.REJECTED)
+
+
+def reason_of(plan: Plan, field: str) -> str:
+    return next(change.reason for change in plan.changes if change.field == field)
+
+
+def test_the_counts_behind_a_comparison_are_found_again() -> None:
+    seen = Comparison(num_records=200, champion=0.8, candidate=0.86, negative_flip_rate=0.02)
+
+    assert gain_of(seen) == Gain(records=200, wrong=40, gained=16, lost=4)
+    assert gain_of(Comparison(num_records=0)) == NOTHING
+    assert gain_of(Comparison(num_records=9, candidate=0.5)) == NOTHING, "there was no champion"
+
+
+def test_a_gain_that_chance_would_give_doubles_the_interval() -> None:
+    plan = next_plan(OWN, outcome(CHANCE), CONFIG)
+
+    assert plan.refresh_interval == 2
+    assert "+2 answers of 200" in reason_of(plan, "refresh_interval")
+
+
+def test_a_small_share_of_the_errors_doubles_the_interval_however_certain() -> None:
+    sure = Gain(records=4000, wrong=800, gained=100, lost=10)
+
+    assert sure.proven
+    assert next_plan(OWN, outcome(sure), CONFIG).refresh_interval == 2
+
+
+def test_a_clear_gain_brings_the_interval_back_towards_the_configured_one() -> None:
+    waiting = OWN.model_copy(update={"refresh_interval": 4.0})
+
+    once = next_plan(waiting, outcome(Gain(200, 40, 12, 5)), CONFIG)
+    twice = next_plan(once, outcome(Gain(200, 40, 12, 5)), CONFIG)
+    thrice = next_plan(twice, outcome(Gain(200, 40, 12, 5)), CONFIG)
+
+    assert [p.refresh_interval for p in (once, twice, thrice)] == [2, 1, 1]
+
+
+def test_only_a_gain_beyond_two_standard_errors_refreshes_sooner_than_configured() -> None:
+    assert next_plan(OWN, outcome(Gain(200, 40, 12, 5)), CONFIG).refresh_interval == 1
+    assert next_plan(OWN, outcome(Gain(200, 40, 20, 4)), CONFIG).refresh_interval == 0.5
+
+
+def test_new_and_old_records_are_weighed_together() -> None:
+    half = Gain(records=100, wrong=20, gained=6, lost=2)
+
+    assert next_plan(OWN, outcome(half, half), CONFIG).refresh_interval == 1
+    assert next_plan(OWN, outcome(half, LOSS), CONFIG).refresh_interval == 2
+
+
+@pytest.mark.parametrize("gain", [CLEAR, CHANCE])
+@pytest.mark.parametrize("every", [200, 1000])
+def test_after_the_first_encoder_of_its_own_a_task_waits_until_two_fits_cost_a_third(
+    gain: Gain, every: int
+) -> None:
+    config = TaskConfig(refresh=RefreshConfig(every_records=every))
+    first = outcome(gain, records_seen=1000, sample_steps=1600)
+
+    plan = next_plan(Plan(), first, config)
+
+    due_at = 1000 + every * plan.refresh_interval
+    both = 1600 + 2 * 1000
+    if every == 1000:
+        assert both == pytest.approx(2 * due_at / 3)
+    else:
+        assert plan.refresh_interval == LIMITS.max_refresh_interval
+    assert plan.promoted_refreshes == 1
+
+
+def test_a_rejected_refresh_doubles_the_interval_and_halves_the_learning_rate() -> None:
+    plan = next_plan(OWN, rejected(LOSS), CONFIG)
+
+    assert (plan.refresh_interval, plan.learning_rate_scale) == (2, 0.5)
+    assert plan.frozen_layers is None
+    assert "rejected" in reason_of(plan, "learning_rate_scale")
+
+
+def test_a_second_rejection_in_a_row_freezes_a_layer_and_a_gain_frees_it() -> None:
+    once = next_plan(OWN, rejected(LOSS), CONFIG)
+    twice = next_plan(once, rejected(LOSS), CONFIG)
+    paid = next_plan(twice, outcome(CLEAR), CONFIG)
+
+    assert (once.frozen_layers, twice.frozen_layers, paid.frozen_layers) == (None, 1, 0)
+    assert (twice.rejected_in_a_row, paid.rejected_in_a_row) == (2, 0)
+    assert "2 refreshes in a row" in reason_of(twice, "frozen_layers")
+
+
+def test_what_forgot_replays_and_distils_more() -> None:
+    plan = next_plan(OWN, rejected(new=CLEAR, old=LOSS), CONFIG)
+
+    assert (plan.replay_share, plan.distillation_weight) == (0.6, 0.5)
+    assert "old: -12 answers" in reason_of(plan, "replay_share")
+
+
+def test_what_gained_on_old_records_alone_replays_and_distils_less() -> None:
+    strict = Plan(promoted_refreshes=1, replay_share=0.6, distillation_weight=0.5)
+
+    plan = next_plan(strict, outcome(new=Gain(100, 20, 2, 2), old=CLEAR), CONFIG)
+
+    assert (plan.replay_share, plan.distillation_weight) == (0.5, 0.25)
+
+
+def test_a_fit_that_loses_everywhere_runs_an_epoch_less() -> None:
+    plan = next_plan(OWN, rejected(new=LOSS, old=LOSS), CONFIG)
+
+    assert plan.epochs == 1
+    assert next_plan(plan, outcome(CLEAR), CONFIG).epochs == 2
+
+
+def test_a_fit_that_diverged_takes_smaller_steps_and_one_that_only_failed_does_not() -> None:
+    diverged = outcome(outcome=Outcome.FAILED, reason="NotFiniteError: loss nan")
+    failed = outcome(outcome=Outcome.FAILED, reason="ParityError: they disagree")
+
+    assert next_plan(OWN, diverged, CONFIG).learning_rate_scale == 0.5
+    assert next_plan(OWN, failed, CONFIG).learning_rate_scale == 1
+    assert next_plan(OWN, failed, CONFIG).refresh_interval == 2
+
+
+def test_feedback_that_is_switched_off_changes_nothing_but_the_books() -> None:
+    config = TaskConfig(feedback=FeedbackConfig(enabled=False))
+
+    plan = next_plan(OWN, rejected(LOSS, LOSS), config)
+
+    assert plan == OWN.model_copy(update={"rejected_in_a_row": 1})
+
+
+def test_a_neutral_plan_leaves_the_configuration_and_another_changes_what_it_names() -> None:
+    plan = Plan(learning_rate_scale=0.5, epochs=3, replay_share=0.7)
+    applied = plan.applied(CONFIG)
+
+    assert Plan().applied(CONFIG) == CONFIG
+    assert applied.fit.learning_rate == CONFIG.fit.learning_rate / 2
+    assert (applied.fit.epochs, applied.refresh.replay_share) == (3, 0.7)
+    assert applied.refresh.every_records == CONFIG.refresh.every_records
+
+
+GAINS = st.builds(
+    lambda right, wrong, gained, lost: Gain(
+        records=right + wrong, wrong=wrong, gained=min(gained, wrong), lost=min(lost, right)
+    ),
+    right=st.integers(0, 300),
+    wrong=st.integers(0, 100),
+    gained=st.integers(0, 100),
+    lost=st.integers(0, 100),
+)
+OUTCOMES = st.builds(
+    outcome,
+    GAINS,
+    GAINS,
+    outcome=st.sampled_from([Outcome.PROMOTED, Outcome.REJECTED, Outcome.FAILED]),
+    records_seen=st.integers(0, 10**6),
+)
+
+
+@given(rounds=st.lists(OUTCOMES, max_size=12))
+def test_whatever_happens_a_plan_stays_in_bounds_and_every_change_has_its_reason(
+    rounds: list[RefreshOutcome],
+) -> None:
+    plan = Plan()
+    for seen in rounds:
+        before, plan = plan, next_plan(plan, seen, CONFIG)
+        assert LIMITS.min_refresh_interval <= plan.refresh_interval <= LIMITS.max_refresh_interval
+        assert LIMITS.min_learning_rate_scale <= plan.learning_rate_scale <= 1
+        assert plan.epochs is None or 1 <= plan.epochs <= CONFIG.fit.epochs
+        assert (plan.frozen_layers or 0) <= LIMITS.max_frozen_layers
+        assert (plan.distillation_weight or 0) <= LIMITS.max_distillation_weight
+        changed = {name for name in type(plan).model_fields if _of(plan, name) != _of(before, name)}
+        assert changed - BOOKS == {change.field for change in plan.changes}
+        assert all(change.reason for change in plan.changes)
+        assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+BOOKS = {"promoted_refreshes", "rejected_in_a_row", "changes"}
+
+
+def _of(plan: Plan, name: str) -> object:
+    return getattr(plan, name)
