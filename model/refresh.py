@@ -64,7 +64,9 @@ def refresh(
                 config=config,
                 progress=progress,
             )
-            refreshed, rows = recomputed(state, encoder, reread, progress=progress)  # 3.
+            refreshed, rows = recomputed(  # 3.
+                state, encoder, reread, projected=config.head.projection, progress=progress
+            )
             head, _right = solve_candidate(
                 refreshed, refreshed.statistics, config=config.head, keep_form=False
             )
