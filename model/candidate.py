@@ -1,7 +1,8 @@
 """A candidate's head: solved from statistics, chosen and calibrated on the selection records."""
 
+from model.choice import Choice, choose_head
 from model.config import HeadConfig
-from model.head import LinearHead, choose_head
+from model.head import LinearHead
 from model.state import TaskState
 from model.statistics import Statistics
 
@@ -16,9 +17,9 @@ def solve_candidate(
     Args:
         state: with the held-out records and their features under the encoder of `statistics`.
         statistics: what to solve from.
-        config: forms and penalties to choose among.
-        keep_form: whether form and penalty of the champion's head are the incumbents; not where
-            the encoder has changed.
+        config: what to choose among.
+        keep_form: whether form, features and penalty of the champion's head are the incumbents;
+            not where the encoder has changed.
     """
     index = state.label_index()
     selection = state.holdout.part("select")
@@ -30,7 +31,8 @@ def solve_candidate(
         features,
         truth,
         config=config,
-        incumbent=(champion.form, champion.penalty) if champion else None,
+        labels=state.labels[: statistics.num_labels],
+        incumbent=Choice.of(champion) if champion else None,
     )
     right = int((head.predict(features) == truth).sum()) if truth else 0
     return head, right

@@ -1,6 +1,7 @@
 """Two closed-form classifiers over sufficient statistics, in float64: discriminant and ridge.
 
-Each returns `weight` (C, D) and `bias` (C,) with logits `x @ weight.T + bias`. Neither ever
+D stands for all columns of the statistics: plain features, or plain and projected ones. Each
+returns `weight` (C, D) and `bias` (C,) with logits `x @ weight.T + bias`. Neither ever
 predicts a label without records, whatever the text: see `_with_absent_labels`.
 """
 
@@ -11,13 +12,17 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from model.statistics import FloatArray, Statistics
 
+Prior = Literal["observed", "balanced"] | FloatArray
+"""Class priors: shares of the records, all equal, or given (C,), above 0 where there are records;
+what is given is normalised over the labels with records."""
+
 _NEVER = 1e4
 """How far a label without records lies below the others: exp(-10^4 / T) is zero for any temperature
 that is fitted in practice, and the number still fits half precision."""
 
 
 def discriminant(
-    stats: Statistics, *, shrinkage: float, prior: Literal["observed", "balanced"]
+    stats: Statistics, *, shrinkage: float, prior: Prior
 ) -> tuple[FloatArray, FloatArray]:
     """Solve a linear discriminant with shrunk covariance (Deep SLDA, Hayes and Kanan 2020).
 
@@ -42,7 +47,7 @@ def discriminant(
     offsets = means - mean
     between = float(counts @ np.einsum("cd,cd->c", offsets, offsets) / num_records)
     weight = _shrunk(within, offsets.T, shrinkage=shrinkage, between=between).T
-    log_prior = np.log(counts / num_records) if prior == "observed" else np.zeros(len(counts))
+    log_prior = np.log(shares_of(stats, prior)[live])
     centred_bias = log_prior - 0.5 * np.einsum("cd,cd->c", weight, offsets)
     # sum_c n_c w_c = 0, so the count-weighted mean logit is this constant; the best is no lower.
     least_best = float(counts @ centred_bias / num_records)
@@ -68,12 +73,32 @@ def ridge(stats: Statistics, *, penalty: float) -> tuple[FloatArray, FloatArray]
     num_records = counts.sum()
     mean = sums.sum(axis=0) / num_records
     centred = stats.gram - num_records * np.outer(mean, mean)
-    unit = max(float(np.trace(centred)), 0.0) / (num_records * stats.dim)
+    unit = max(float(np.trace(centred)), 0.0) / (num_records * stats.width)
     targets = (sums - counts[:, None] * mean).T
     weight = _solve(centred, targets, added=penalty * unit, scale=unit * num_records).T
     bias = counts / num_records - weight @ mean
     # The logits of a text sum to one, so the best is positive.
     return _with_absent_labels(stats, weight, bias, 0.0)
+
+
+def shares_of(stats: Statistics, prior: Prior) -> FloatArray:
+    """The prior of each label (C,), 0 for labels without records; they sum to one.
+
+    Raises:
+        ValueError: given shares are not (C,), or not finite and above 0 for each live label.
+    """
+    live = stats.counts > 0
+    if isinstance(prior, str):
+        weighed = stats.counts if prior == "observed" else np.ones(stats.num_labels)
+    else:
+        weighed = np.asarray(prior, dtype=np.float64)
+    usable = (
+        weighed.shape == live.shape and np.isfinite(weighed).all() and (weighed[live] > 0).all()
+    )
+    if not usable:
+        raise ValueError(f"prior {weighed} must be {live.shape}, finite and above 0 where live")
+    shares: FloatArray = np.where(live, weighed, 0.0) / weighed[live].sum()
+    return shares
 
 
 def oas_shrinkage(stats: Statistics) -> float:
@@ -100,7 +125,7 @@ def _with_absent_labels(
 ) -> tuple[FloatArray, FloatArray]:
     """Put labels without records 10^4 below the least value that the best logit can take."""
     live = stats.counts > 0
-    all_weight = np.zeros((stats.num_labels, stats.dim))
+    all_weight = np.zeros((stats.num_labels, stats.width))
     all_bias = np.full(stats.num_labels, min(0.0, least_best) - _NEVER)
     all_weight[live], all_bias[live] = weight, bias
     return all_weight, all_bias
@@ -109,7 +134,7 @@ def _with_absent_labels(
 def _undecided(stats: Statistics) -> tuple[FloatArray, FloatArray]:
     if not stats.num_labels:
         raise ValueError("there are no labels to solve a head for")
-    return np.zeros((stats.num_labels, stats.dim)), np.zeros(stats.num_labels)
+    return np.zeros((stats.num_labels, stats.width)), np.zeros(stats.num_labels)
 
 
 def _shrunk(

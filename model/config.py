@@ -52,16 +52,32 @@ class HeadConfig(_Config):
     form: Literal["auto", "discriminant", "ridge", "softmax"] = "auto"
     """`auto` keeps the discriminant until `min_selection_records` can tell. `softmax` serves the
     head that a fit trains: windows then teach nothing until a refresh, due after each."""
-    min_selection_records: AtLeastOne = 200
-    """Below these many selection records form and penalty stay at their defaults."""
-    shrinkage: Literal["oas"] | Fraction = "oas"
+    projection: Annotated[int, Field(ge=0, le=16384)] = 1024
+    """Random ReLU features that statistics hold beside the plain ones (McDonnell et al. 2023); 0 is
+    none. With D plain ones they take 4 (D + P)^2 bytes in the store, and twice that in memory.
+    A change takes effect with the next refresh."""
+    features: Literal["auto", "plain", "projected"] = "auto"
+    """What the head is solved on; `auto` keeps the plain ones until the selection records can
+    tell. A projected head makes a version 2 D P bytes larger."""
+    min_selection_records: AtLeastOne = 100
+    """Below these many selection records form, features and penalty stay at their defaults."""
+    shrinkage: Literal["auto", "oas"] | Fraction = "auto"
     """Default share of the isotropic part in the discriminant's covariance. `oas` estimates it from
-    the statistics, much while there are few records and little later (Chen et al. 2010)."""
+    the statistics, much while there are few records and little later (Chen et al. 2010); `auto` is
+    that, but 0.3 at least."""
     penalty: Positive = 10.0
     """Default ridge penalty, counted in records: it weighs like so many records of average spread
     (their share of the centred Gram matrix's mean eigenvalue)."""
-    prior: Literal["observed", "balanced"] = "observed"
-    """Class priors of the discriminant."""
+    prior: Literal["observed", "balanced"] | dict[str, Positive] = "observed"
+    """Class priors of the discriminant: as often as learned, all equal, or a share for each label
+    given by name. Labels that are not named have the share that was observed; all are normalised
+    over the labels with learned records."""
+
+    @model_validator(mode="after")
+    def _projected_features_need_a_projection(self) -> "HeadConfig":
+        if self.features == "projected" and not self.projection:
+            raise ValueError("features is projected, but projection is 0")
+        return self
 
 
 class RefreshConfig(_Config):

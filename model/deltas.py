@@ -67,7 +67,8 @@ def applied(
 ) -> Statistics:
     """The statistics with the learned rows added, then those of negative weight subtracted.
 
-    One product for each sign, in the order of the rows: the same rows give the same bits.
+    One product for each sign, in the order of the rows: the same rows give the same bits. Rows hold
+    plain features, which the statistics expand.
     """
     grown = statistics.with_labels(len(label_index))
     counted = [row for row in rows if row.part == "learn" and row.features is not None]

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
 from model.encoder import Encoder
 from model.errors import ArtifactRefusedError, NotFiniteError, ParityError
@@ -21,6 +21,7 @@ from model.onnx_template import (
     tensor_bytes,
 )
 from model.predictor import FeatureExtractor, Predictor
+from model.projection import Projection
 
 __all__ = [
     "ExportError",
@@ -70,22 +71,35 @@ def encoder_graph(template: Template, encoder: Encoder) -> bytes:
     return cast("bytes", model.SerializeToString(deterministic=True))
 
 
-def head_graph(weight: ArrayLike, bias: ArrayLike, temperature: float) -> bytes:
+def head_graph(
+    weight: ArrayLike,
+    bias: ArrayLike,
+    temperature: float,
+    *,
+    projection: Projection | None = None,
+) -> bytes:
     """The head as ONNX: `features` float32 (B, D) to `scores` float32 (B, C).
 
-    The scores are `softmax((features @ weight.T + bias) / temperature)`. What all labels have in
-    common is taken out of weight and bias first: the softmax does not see it, and a discriminant's
-    large common part would cost the digits of float32 that tell the labels apart.
+    The scores are `softmax((features @ weight.T + bias) / temperature)`, with the features expanded
+    first where the head is projected. The projection travels with the head, 2 D P bytes, not with
+    the encoder: heads on plain and on projected features share one encoder graph.
+
+    What all labels have in common is taken out of weight and bias first: the softmax does not see
+    it, and a discriminant's large common part would cost the digits of float32 that tell the labels
+    apart.
 
     Args:
-        weight: (C, D).
+        weight: (C, D), or (C, D + P) where projected.
         bias: (C,).
         temperature: above 0.
+        projection: what expands the features.
     """
     weights = _centred(weight)
-    num_labels, dim = weights.shape
-    nodes = [
-        helper.make_node("Gemm", ["features", "weight", "bias"], ["logits"], transB=1),
+    num_labels, width = weights.shape
+    dim = width - (projection.size if projection else 0)
+    expanded, nodes, constants = _expansion(projection)
+    nodes += [
+        helper.make_node("Gemm", [expanded, "weight", "bias"], ["logits"], transB=1),
         helper.make_node("Div", ["logits", "temperature"], ["calibrated"]),
         helper.make_node("Softmax", ["calibrated"], ["scores"], axis=-1),
     ]
@@ -95,6 +109,7 @@ def head_graph(weight: ArrayLike, bias: ArrayLike, temperature: float) -> bytes:
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", dim])],
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", num_labels])],
         [
+            *constants,
             numpy_helper.from_array(weights, "weight"),
             numpy_helper.from_array(_centred(bias), "bias"),
             numpy_helper.from_array(np.array(temperature, dtype=np.float32), "temperature"),
@@ -104,6 +119,26 @@ def head_graph(weight: ArrayLike, bias: ArrayLike, temperature: float) -> bytes:
     model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
     checker.check_model(model)
     return cast("bytes", model.SerializeToString(deterministic=True))
+
+
+def _expansion(
+    projection: Projection | None,
+) -> tuple[str, list[NodeProto], list[TensorProto]]:
+    """The value that the head reads, and the nodes and constants that make it."""
+    if projection is None:
+        return "features", [], []
+    nodes = [
+        helper.make_node("Cast", ["projection"], ["matrix"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["features", "matrix"], ["projected"]),
+        helper.make_node("Relu", ["projected"], ["rectified"]),
+        helper.make_node("Mul", ["rectified", "scale"], ["added"]),
+        helper.make_node("Concat", ["features", "added"], ["expanded"], axis=-1),
+    ]
+    constants = [
+        numpy_helper.from_array(projection.matrix, "projection"),
+        numpy_helper.from_array(np.array(projection.scale, dtype=np.float32), "scale"),
+    ]
+    return "expanded", nodes, constants
 
 
 class ParityProver:

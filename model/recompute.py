@@ -15,11 +15,12 @@ from model.statistics import Statistics
 
 
 def recomputed(
-    state: TaskState, encoder: Encoder, reread: Reread, *, progress: Progress
+    state: TaskState, encoder: Encoder, reread: Reread, *, projected: int, progress: Progress
 ) -> tuple[TaskState, tuple[Row, ...]]:
     """The state under the new encoder, with every row that is still known.
 
-    Rows whose records were not read again stay known by id, without features.
+    Rows whose records were not read again stay known by id, without features. `projected` is how
+    many random features the statistics hold from now on.
     """
     records = [*reread.learned, *reread.apart]
     holdout = state.holdout.rows
@@ -46,7 +47,9 @@ def recomputed(
         for sequence in state.set_apart
     }
     learned = [again[record.id] for record, _ in reread.learned]
-    statistics = applied(Statistics.empty(encoder.dim, len(index)), learned, index)
+    statistics = applied(
+        Statistics.empty(encoder.dim, len(index), projected=projected), learned, index
+    )
     refreshed = replace(
         state,
         encoder=encoder,

@@ -68,7 +68,13 @@ def refresh(
                 config=plan_after(state.tip).applied(config),
                 progress=progress,
             )
-            refreshed, rows = recomputed(state, fitted.encoder, reread, progress=progress)  # 3.
+            refreshed, rows = recomputed(  # 3.
+                state,
+                fitted.encoder,
+                reread,
+                projected=config.head.projection,
+                progress=progress,
+            )
             head = _candidate_head(refreshed, fitted, config=config)
         with watch("evaluate"):  # 4.
             judged = judge(

@@ -186,7 +186,7 @@ def _proven_head(
     after: TaskState, lineage: Lineage, folder: str, exporter: Exporter, rows: Sequence[HoldoutRow]
 ) -> tuple[Artifact, float]:
     head, chosen = _head_of(after), rows[:PROVEN_TEXTS]
-    graph = head_graph(head.weight, head.bias, head.temperature)
+    graph = head_graph(head.weight, head.bias, head.temperature, projection=head.projection)
     parity = exporter.prove(
         after.encoder,
         head,

@@ -72,7 +72,9 @@ def fresh_state(encoder: Encoder, config: TaskConfig, tip: LineageEntry | None =
         encoder=encoder,
         labels=tip.labels if tip else (),
         head=None,
-        statistics=Statistics.empty(encoder.dim, len(tip.labels) if tip else 0),
+        statistics=Statistics.empty(
+            encoder.dim, len(tip.labels) if tip else 0, projected=config.head.projection
+        ),
         journal=Journal(horizon=config.duplicate_horizon_records),
         set_apart={},
         tries={},

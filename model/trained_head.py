@@ -9,8 +9,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.head import MIN_TEMPERATURE_RECORDS, LinearHead, fit_temperature
+from model.choice import MIN_TEMPERATURE_RECORDS
+from model.head import LinearHead
 from model.state import TaskState
+from model.temperature import fit_temperature
 
 
 def trained_head(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> LinearHead:

@@ -11,6 +11,7 @@ from model.artifacts import ArtifactStore
 from model.config import (
     EncoderConfig,
     FitConfig,
+    HeadConfig,
     HoldoutConfig,
     RefreshConfig,
     TaskConfig,
@@ -97,6 +98,7 @@ class Loop:
                 first_after_records=150, every_records=150, min_records_per_label=5
             ),
             fit=FitConfig(epochs=1, learning_rate=1e-3),
+            head=HeadConfig(projection=16, shrinkage="oas"),
             holdout=HoldoutConfig(share=0.3),
             duplicate_horizon_records=1000,
         ).model_copy(update=changes)
@@ -137,7 +139,8 @@ def direct_statistics(loop: Loop) -> Statistics:
     rows = [row for row in state.journal if row.part == "learn" and row.features is not None]
     features = np.stack([row.features for row in rows if row.features is not None])
     labels = [index[row.label] for row in rows]
-    return Statistics.of(features, labels, num_labels=len(index))
+    projected = state.statistics.projected
+    return Statistics.of(features, labels, num_labels=len(index), projected=projected)
 
 
 def part_of(loop: Loop, record_id: str) -> str:

@@ -4,18 +4,18 @@ from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 
+from model.choice import Choice, choose_head
 from model.closed_form import oas_shrinkage
 from model.config import HeadConfig
 from model.errors import ArtifactRefusedError
 from model.head import (
     Form,
     LinearHead,
-    choose_head,
-    fit_temperature,
     solve_discriminant,
     solve_ridge,
 )
 from model.statistics import Statistics
+from model.temperature import fit_temperature
 
 DIM = 12
 
@@ -84,7 +84,7 @@ def test_balanced_priors_take_the_class_sizes_out_of_the_bias() -> None:
     observed = solve_discriminant(stats, shrinkage=0.1)
     balanced = solve_discriminant(stats, shrinkage=0.1, prior="balanced")
     np.testing.assert_allclose(
-        observed.bias - balanced.bias, np.log(stats.counts / stats.num_records), atol=1e-4
+        observed.bias - balanced.bias, np.log(4 * stats.counts / stats.num_records), atol=1e-4
     )
 
 
@@ -170,8 +170,8 @@ def test_with_few_selection_records_the_defaults_stay() -> None:
     features, labels = blobs(400)
     stats = stats_of(features, labels)
     config = HeadConfig(shrinkage=0.2)
-    chosen = blobs(199, seed=1)
-    head = choose_head(stats, *chosen, config=config, incumbent=("ridge", 1.0))
+    chosen = blobs(99, seed=1)
+    head = choose_head(stats, *chosen, config=config, incumbent=Choice("ridge", 30.0))
     assert (head.form, head.penalty) == ("discriminant", 0.2)
     assert head.temperature != 1.0
     untold = choose_head(stats, np.zeros((0, DIM)), np.zeros(0, int), config=config)
@@ -180,32 +180,28 @@ def test_with_few_selection_records_the_defaults_stay() -> None:
     assert (forced.form, forced.penalty) == ("ridge", 5.0)
 
 
-def test_another_form_takes_over_when_it_is_clearly_better() -> None:
-    # One label in two opposite clusters of unequal weight, which a shared covariance gets wrong.
+def test_projected_features_take_over_where_the_boundary_bends() -> None:
+    # The label is the sign of a product of two features: no linear head on plain features can tell.
     rng = np.random.default_rng(4)
-    size = 2000
-    labels = (rng.random(size) < 0.03).astype(int)
-    features = rng.normal(size=(size, DIM)).astype(np.float32)
-    features[:, 0] += 1.0 * labels
-    stats = stats_of(features, labels, 2)
-    balanced = HeadConfig(prior="balanced")
-    head = choose_head(stats, features[:500], labels[:500], config=balanced)
-    assert head.form == "ridge"
-    kept = choose_head(
-        stats,
-        features[:500],
-        labels[:500],
-        config=balanced.model_copy(update={"form": "discriminant"}),
-    )
-    assert kept.form == "discriminant"
+    features = rng.normal(size=(3000, DIM)).astype(np.float32)
+    labels = (features[:, 0] * features[:, 1] > 0).astype(int)
+    stats = Statistics.of(features[:2500], labels[:2500], num_labels=2, projected=200)
+    selection = features[2500:], labels[2500:]
+    head = choose_head(stats, *selection, config=HeadConfig())
+    assert head.projected == 200
+    assert (head.predict(features[2500:]) == labels[2500:]).mean() > 0.8
+    plain = choose_head(stats, *selection, config=HeadConfig(features="plain"))
+    assert plain.projected == 0
+    few = choose_head(stats, features[2500:2599], labels[2500:2599], config=HeadConfig())
+    assert few.projected == 0
 
 
 def test_the_incumbent_stays_where_nothing_is_clearly_better() -> None:
     features, labels = blobs(3000, spread=0.5)
     stats = stats_of(features, labels)
-    held: tuple[Form, float] = ("ridge", 10.0)
+    held = Choice("ridge", 30.0)
     head = choose_head(stats, *blobs(300, spread=0.5, seed=1), config=HeadConfig(), incumbent=held)
-    assert (head.form, head.penalty) == held
+    assert Choice.of(head) == held
 
 
 def test_selection_records_of_labels_without_learned_records_do_not_spoil_the_temperature() -> None:
