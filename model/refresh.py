@@ -14,6 +14,7 @@ from model.release import Clock, Findings, Round, commit_round
 from model.reread import read_again
 from model.state import TaskState
 from model.stopwatch import Stopwatch
+from model.succession import succeeded
 from model.update import seed_of
 from schemas.evaluation import Outcome
 
@@ -77,7 +78,8 @@ def refresh(
                 config=config,
             )
         promoted = judged.outcome is Outcome.PROMOTED
-        after = replace(refreshed, head=head) if promoted else state
+        solved = replace(refreshed, head=head)
+        after = succeeded(state, solved, judged, config) if promoted else state
         findings = replace(
             findings,
             outcome=judged.outcome,
