@@ -28,9 +28,9 @@ def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, 
         state: the state before.
     """
     back = (
-        replace(counted, weight=-min(1.0, counted.weight), sequence=state.sequence)
+        replace(held, weight=-min(1.0, held.weight), sequence=state.sequence)
         for old in intake.taken_back
-        if (counted := _counted(old, state)) is not None
+        if (held := counted(old, state)) is not None
     )
     brought = (
         Row(
@@ -51,7 +51,7 @@ def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, 
     return (*back, *brought)
 
 
-def _counted(old: Row, state: TaskState) -> Row | None:
+def counted(old: Row, state: TaskState) -> Row | None:
     """The row of an id that the statistics hold; a rejected correction still has one behind it."""
     if old.sequence in state.set_apart:
         behind = [row for row in state.set_apart[old.sequence] if row.id == old.id]

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.anchor import against
+from model.calibration import LogLosses, log_loss_of_each
 from model.config import TaskConfig
 from model.encoder import Features
-from model.gate import Paired, decide, decide_first
+from model.gate import Paired, decide, decide_first, obeyed
 from model.head import LinearHead
 from model.holdout import HoldoutRow
 from model.state import TaskState, stacked
@@ -28,6 +30,8 @@ class Judgement:
     old: Comparison
     slices: tuple[SliceAccuracy, ...]
     metrics: dict[str, float]
+    candidate_right: Flags
+    """(N,) on every judge record, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def judge(
         if champion
         else None,
         candidate=answers(head, theirs, state.labels),
-        champion_labels=_learned_labels(state),
+        champion_labels=learned_labels(state),
         majority=state.labels[int(statistics.counts.argmax())],
         recent_from=recent_from(state.holdout.rows, config.holdout.recent_windows),
     )
@@ -81,7 +85,14 @@ def judge(
             single_label=bool((statistics.counts > 0).sum() == 1),
         )
     else:
-        decision = decide(evidence.new, evidence.old, config=config.gate)
+        decision = decide(
+            evidence.new,
+            evidence.old,
+            config=config.gate,
+            anchor=against(state.anchor, rows, evidence.candidate_right),
+            log_losses=_log_losses(state, champion, head, rows, theirs),
+        )
+    decision = obeyed(decision, config.gate)
     return Judgement(
         outcome=Outcome.PROMOTED if decision.outcome == "promote" else Outcome.REJECTED,
         reason=decision.reason,
@@ -89,10 +100,29 @@ def judge(
         old=decision.old,
         slices=evidence.slices,
         metrics=evidence.metrics,
+        candidate_right=evidence.candidate_right,
     )
 
 
-def _learned_labels(state: TaskState) -> list[str]:
+def _log_losses(
+    state: TaskState,
+    champion: LinearHead,
+    candidate: LinearHead,
+    rows: Sequence[HoldoutRow],
+    theirs: Features,
+) -> LogLosses:
+    """Both on the judge records whose label the champion knows; `theirs` are the candidate's."""
+    known, index = set(learned_labels(state)), state.label_index()
+    shared = [number for number, row in enumerate(rows) if row.label in known]
+    truth = [index[rows[number].label] for number in shared]
+    ours = state.holdout_features([rows[number] for number in shared])
+    return LogLosses(
+        champion=log_loss_of_each(champion.scores(ours), truth),
+        candidate=log_loss_of_each(candidate.scores(theirs[shared]), truth),
+    )
+
+
+def learned_labels(state: TaskState) -> list[str]:
     """The labels of which the champion has learned records; it cannot answer with another."""
     counts = state.statistics.counts
     return [label for label, count in zip(state.labels, counts, strict=False) if count > 0]

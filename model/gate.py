@@ -1,15 +1,19 @@
 """The gate: whether a candidate takes over from the champion, and why, in words and numbers."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
+from model.calibration import LogLosses
 from model.config import GateConfig
-from model.intervals import paired_difference_bounds, proportion_lower_bound
+from model.intervals import (
+    chance_if_equal,
+    excludes_loss,
+    paired_difference_bounds,
+    proportion_lower_bound,
+)
 from schemas.evaluation import Comparison
 
 Outcomes = NDArray[np.bool_]
@@ -33,6 +37,40 @@ class Paired:
             shapes = f"{self.champion_right.shape} and {self.candidate_right.shape}"
             raise ValueError(f"paired outcomes have the shapes {shapes}")
 
+    def counts(self) -> "Counts":
+        """What the tests look at."""
+        before, after = self.champion_right, self.candidate_right
+        return Counts(
+            num_records=len(after),
+            champion_right=int(before.sum()),
+            gains=int(np.sum(after & ~before)),
+            losses=int(np.sum(before & ~after)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Paired outcomes, summed up."""
+
+    num_records: int
+    champion_right: int
+    gains: int
+    """Wrong by the champion, right by the candidate."""
+    losses: int
+    """The other way round."""
+
+
+NO_RECORDS = Counts(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The best of the last versions, and how the candidate does beside it."""
+
+    version: int
+    counts: Counts
+    """With the anchor in the champion's place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -47,73 +85,128 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision, before it is told with all its numbers."""
+
+    outcome: Literal["promote", "reject"]
+    evidence: Literal["sufficient", "insufficient"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Side:
     name: str
-    num_records: int
-    gains: int
-    losses: int
+    counts: Counts
     margin: float
-    confidence: float
-    seen: Comparison
+    config: GateConfig
 
     @property
     def no_worse(self) -> bool:
-        return self.seen.difference_low is None or self.seen.difference_low > -self.margin
+        """Non-inferior: a loss of the margin is excluded; without records neutral."""
+        found = self.counts
+        return not found.num_records or excludes_loss(
+            found.gains,
+            found.losses,
+            found.num_records,
+            margin=self.margin,
+            confidence=self.config.confidence,
+        )
 
     @property
     def worse(self) -> bool:
-        below = self.seen.difference_high is not None and self.seen.difference_high < 0
-        return below and self.chance <= 1 - self.confidence
-
-    @property
-    def chance(self) -> float:
-        """Of no more gains among what differs if both were equal (McNemar's exact test)."""
-        return float(binom.cdf(self.gains, self.gains + self.losses, 0.5))
-
-    @property
-    def losing(self) -> bool:
-        over_margin = self.losses - self.gains > self.margin * self.num_records
-        return over_margin and _points_down(self.gains, self.losses)
+        chance = chance_if_equal(self.counts.gains, self.counts.losses)
+        return chance <= self.config.significance and not self.no_worse
 
     def __str__(self) -> str:
-        seen = self.seen
+        found, seen = self.counts, compared(self.counts, confidence=self.config.confidence)
         if seen.champion is None or seen.candidate is None:
             return f"{self.name} (no records)"
         return (
-            f"{self.name} ({seen.candidate:.3f} vs {seen.champion:.3f}, n={self.num_records}, "
+            f"{self.name} ({seen.candidate:.3f} vs {seen.champion:.3f}, n={found.num_records}, "
             f"difference {seen.candidate - seen.champion:+.3f}, between {seen.difference_low:+.3f} "
             f"and {seen.difference_high:+.3f}, margin {self.margin:.3f})"
         )
 
 
-def decide(new: Paired, old: Paired, *, config: GateConfig) -> Decision:
+def decide(
+    new: Paired,
+    old: Paired,
+    *,
+    config: GateConfig,
+    anchor: Against | None = None,
+    log_losses: LogLosses | None = None,
+) -> Decision:
     """Weigh a candidate against the champion on new and on old judge records.
 
-    A side is *no worse* when the lower bound of the paired difference is above minus its margin
-    (non-inferiority), *worse* when it is not, the upper bound is below zero and McNemar's exact
-    test agrees (equals, too, lose three answers and gain none one time in eight). Each bound is
-    one-sided at `confidence`. A side without records is neutral. In this order:
+    And against the anchor, since what each step may lose adds up: a chain of versions, each a
+    little worse than its parent, is stopped by the best of them.
+
+    Args:
+        new: outcomes on the records of the last rounds.
+        old: outcomes on the others. Records of labels that the champion does not know are the
+            caller's to leave out: it could not have them right, and they would hide what was lost
+            on the labels that both know.
+        config: see `verdict`.
+        anchor: outcomes on the records that the anchor answered too.
+        log_losses: of both on the same records; a candidate that is as often right but proven to be
+            surer of its errors is rejected.
+    """
+    sides = (new.counts(), old.counts())
+    found = verdict(*sides, config=config, anchor=anchor)
+    fault = log_losses.fault(config) if log_losses else None
+    if found.outcome == "promote" and fault:
+        found = Verdict("reject", "sufficient", fault)
+    told = [str(side) for side in _sides(*sides, config, anchor)]
+    return Decision(
+        outcome=found.outcome,
+        evidence=found.evidence,
+        reason=f"{found.why}: {', '.join(told[:-1])} and {told[-1]}",
+        new=compared(sides[0], confidence=config.confidence),
+        old=compared(sides[1], confidence=config.confidence),
+    )
+
+
+def verdict(
+    new: Counts, old: Counts, *, config: GateConfig, anchor: Against | None = None
+) -> Verdict:
+    """Decide from counts alone.
+
+    A side (new, old, anchor) is *no worse* when a loss of its margin is excluded (non-inferiority,
+    Tango's lower bound at `confidence`), and *worse* when it is not and McNemar's exact test gives
+    a candidate as good as the other no more than `significance` of a chance. The loss that is
+    rejected follows the evidence at hand: many records reject any loss that reaches the margin, a
+    few only a large one. A side without records is neutral. In this order:
 
     1. More negative flips than the limit, proven (lower bound of their share of all records):
        reject.
-    2. Both sides no worse: promote.
+    2. Every side no worse: promote.
     3. A side worse: reject.
-    4. Insufficient evidence: as the config says. `promote_unless_worse` promotes unless the records
-       at hand point down: both sides together, or one side by more than its margin, lost more than
-       they gained by over one standard error with continuity correction (McNemar), that is
-       `losses - gains - 1 > sqrt(losses + gains)`. A mere `losses > gains` would reject nearly
-       every second candidate that is as good as the champion; here one or two records never decide.
-
-    Records of labels that the champion does not know are the caller's to leave out: it could not
-    have them right, and they would hide what was lost on the labels that both know.
+    4. Insufficient evidence: as the config says. `promote_unless_worse` promotes unless new and old
+       together are worse by McNemar's test. It takes no mere hints: half of the candidates that
+       are as good as the champion lose more answers than they gain, and a rejected round keeps its
+       records from being learned. What is let through in error is the anchor's to stop.
     """
-    sides = (
-        _side("new", new, config.margin_new, config),
-        _side("old", old, config.margin_old, config),
-    )
-    outcome, evidence, why = _weighed(sides, config)
-    reason = f"{why}: {sides[0]} and {sides[1]}"
-    return Decision(outcome, evidence, reason, sides[0].seen, sides[1].seen)
+    sides = _sides(new, old, config, anchor)
+    gains, losses = new.gains + old.gains, new.losses + old.losses
+    num_records = new.num_records + old.num_records
+    if not num_records:
+        promote = config.insufficient_evidence != "reject"
+        return Verdict("promote" if promote else "reject", "insufficient", "nothing to compare on")
+    # 1. Negative flips.
+    least_flips = proportion_lower_bound(losses, num_records, confidence=config.confidence)
+    if least_flips > config.max_negative_flip_rate:
+        flips = f"{losses} of {num_records} records turned from right to wrong, at least "
+        limit = f"{least_flips:.3f} where {config.max_negative_flip_rate:.3f} may"
+        return Verdict("reject", "sufficient", flips + limit)
+    # 2. No worse on any side.
+    if all(side.no_worse for side in sides):
+        return Verdict("promote", "sufficient", "no worse")
+    # 3. Worse on a side.
+    worse = [side.name for side in sides if side.worse]
+    if worse:
+        return Verdict("reject", "sufficient", f"worse on {' and '.join(worse)}")
+    # 4. Insufficient evidence.
+    return _undecided(gains, losses, config)
 
 
 def decide_first(
@@ -149,64 +242,50 @@ def decide_first(
     return Decision("promote" if better else "reject", "sufficient", reason, seen, nothing)
 
 
-def _side(name: str, pair: Paired, margin: float, config: GateConfig) -> _Side:
-    before, after = pair.champion_right, pair.candidate_right
-    num_records = len(after)
-    gains, losses = int(np.sum(after & ~before)), int(np.sum(before & ~after))
+def obeyed(decision: Decision, config: GateConfig) -> Decision:
+    """The decision, or where the gate only looks on, a promotion that says what it would do."""
+    if config.obey or decision.outcome == "promote":
+        return decision
+    return replace(decision, outcome="promote", reason=f"would reject: {decision.reason}")
+
+
+def compared(found: Counts, *, confidence: float) -> Comparison:
+    """Counts as an event tells them, each bound one-sided at `confidence`."""
+    num_records = found.num_records
     if not num_records:
-        return _Side(name, 0, 0, 0, margin, config.confidence, Comparison(num_records=0))
-    low, high = paired_difference_bounds(gains, losses, num_records, confidence=config.confidence)
-    seen = Comparison(
+        return Comparison(num_records=0)
+    low, high = paired_difference_bounds(
+        found.gains, found.losses, num_records, confidence=confidence
+    )
+    return Comparison(
         num_records=num_records,
-        champion=float(before.mean()),
-        candidate=float(after.mean()),
+        champion=found.champion_right / num_records,
+        candidate=(found.champion_right + found.gains - found.losses) / num_records,
         difference_low=low,
         difference_high=high,
-        negative_flip_rate=losses / num_records,
+        negative_flip_rate=found.losses / num_records,
     )
-    return _Side(name, num_records, gains, losses, margin, config.confidence, seen)
 
 
-def _weighed(
-    sides: tuple[_Side, _Side], config: GateConfig
-) -> tuple[Literal["promote", "reject"], Literal["sufficient", "insufficient"], str]:
-    gains, losses = sum(side.gains for side in sides), sum(side.losses for side in sides)
-    num_records = sum(side.num_records for side in sides)
-    if not num_records:
-        promote = config.insufficient_evidence != "reject"
-        return "promote" if promote else "reject", "insufficient", "nothing to compare on"
-    # 1. Negative flips.
-    least_flips = proportion_lower_bound(losses, num_records, confidence=config.confidence)
-    if least_flips > config.max_negative_flip_rate:
-        flips = f"{losses} of {num_records} records turned from right to wrong, at least "
-        limit = f"{least_flips:.3f} where {config.max_negative_flip_rate:.3f} may"
-        return "reject", "sufficient", flips + limit
-    # 2. No worse on either side.
-    if all(side.no_worse for side in sides):
-        return "promote", "sufficient", "no worse"
-    # 3. Worse on a side.
-    worse = [side.name for side in sides if side.worse and not side.no_worse]
-    if worse:
-        return "reject", "sufficient", f"worse on {' and '.join(worse)}"
-    # 4. Insufficient evidence.
-    return _undecided(sides, gains, losses, config)
+def _sides(
+    new: Counts, old: Counts, config: GateConfig, anchor: Against | None
+) -> tuple[_Side, ...]:
+    parents = (
+        _Side("new", new, config.margin_new, config),
+        _Side("old", old, config.margin_old, config),
+    )
+    if anchor is None:
+        return parents
+    name = f"what the anchor, version {anchor.version}, answered"
+    return (*parents, _Side(name, anchor.counts, config.margin_anchor, config))
 
 
-def _undecided(
-    sides: tuple[_Side, _Side], gains: int, losses: int, config: GateConfig
-) -> tuple[Literal["promote", "reject"], Literal["insufficient"], str]:
+def _undecided(gains: int, losses: int, config: GateConfig) -> Verdict:
     counts = f"too few records to prove it either way: {gains} answers gained, {losses} lost"
     if config.insufficient_evidence == "promote":
-        return "promote", "insufficient", f"{counts}, promoted as configured"
+        return Verdict("promote", "insufficient", f"{counts}, promoted as configured")
     if config.insufficient_evidence == "reject":
-        return "reject", "insufficient", f"{counts}, rejected as configured"
-    losing = [side.name for side in sides if side.losing]
-    if losing:
-        return "reject", "insufficient", f"{counts}, pointing down on {' and '.join(losing)}"
-    if _points_down(gains, losses):
-        return "reject", "insufficient", f"{counts}, pointing down on both together"
-    return "promote", "insufficient", f"{counts}, not pointing down"
-
-
-def _points_down(gains: int, losses: int) -> bool:
-    return losses - gains - 1 > math.sqrt(losses + gains)
+        return Verdict("reject", "insufficient", f"{counts}, rejected as configured")
+    if chance_if_equal(gains, losses) <= config.significance:
+        return Verdict("reject", "insufficient", f"{counts}, pointing down on both together")
+    return Verdict("promote", "insufficient", f"{counts}, not pointing down")

@@ -7,8 +7,8 @@ do not change it and there is no random state to save.
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Self
 
@@ -27,8 +27,11 @@ _SCHEMA = pa.schema(
         pa.field("sequence", pa.int64(), nullable=False),
         pa.field("event_time", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("source", pa.string()),
+        pa.field("anchor_right", pa.bool_()),
     ]
 )
+_BEFORE_ANCHORS = pa.schema(list(_SCHEMA)[:-1])
+"""The columns of files that earlier versions wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class HoldoutRow:
     """The lineage sequence it came with."""
     event_time: datetime
     source: str | None = None
+    anchor_right: bool | None = None
+    """Whether the gate's anchor has it right; None where that is not known."""
 
 
 class HoldoutMemory:
@@ -105,6 +110,15 @@ class HoldoutMemory:
         gone = set(ids)
         return self._with([row for row in self._rows if row.id not in gone])
 
+    def marked(self, anchor_right: Mapping[str, bool | None]) -> Self:
+        """With the anchor's answers on the records named by id; the others keep theirs."""
+        return self._with(
+            [
+                replace(row, anchor_right=anchor_right[row.id]) if row.id in anchor_right else row
+                for row in self._rows
+            ]
+        )
+
     def part(self, part: Literal["select", "judge"]) -> tuple[HoldoutRow, ...]:
         """The records that choose, or those that judge."""
         return tuple(row for row in self._rows if row.part == part)
@@ -138,6 +152,9 @@ class HoldoutMemory:
             table = pq.read_table(io.BytesIO(raw))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise ArtifactRefusedError(f"not a holdout memory: {error}") from error
+        if table.schema.equals(_BEFORE_ANCHORS):
+            unknown_yet = pa.nulls(table.num_rows, pa.bool_())
+            table = table.append_column(_SCHEMA.field("anchor_right"), unknown_yet)
         if not table.schema.equals(_SCHEMA):
             raise ArtifactRefusedError(f"not a holdout memory: columns {table.schema.names}")
         rows = [HoldoutRow(**values) for values in table.to_pylist()]

@@ -3,7 +3,7 @@
 import math
 
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import bdtr, ndtri
 
 
 def paired_difference_bounds(
@@ -23,7 +23,7 @@ def paired_difference_bounds(
         num_records: N, at least 1, all records.
         confidence: of each bound alone.
     """
-    z = float(norm.ppf(confidence))
+    z = float(ndtri(confidence))
 
     def excess(difference: float) -> float:
         return _tango(gains, losses, num_records, difference)
@@ -38,9 +38,31 @@ def paired_difference_bounds(
     return low, high
 
 
+def excludes_loss(
+    gains: int, losses: int, num_records: int, *, margin: float, confidence: float
+) -> bool:
+    """Whether a loss of `margin` or more is excluded: Tango's lower bound lies above `-margin`.
+
+    The same as by `paired_difference_bounds`, without searching for the bound.
+    """
+    return _tango(gains, losses, num_records, -margin) > float(ndtri(confidence))
+
+
+def proves_loss(
+    gains: int, losses: int, num_records: int, *, margin: float, confidence: float
+) -> bool:
+    """Whether a loss of more than `margin` is proven: the upper bound lies below `-margin`."""
+    return _tango(gains, losses, num_records, -margin) < -float(ndtri(confidence))
+
+
+def chance_if_equal(gains: int, losses: int) -> float:
+    """Of no more gains among what differs if both were equal (McNemar's exact test, one-sided)."""
+    return float(bdtr(gains, gains + losses, 0.5)) if losses else 1.0
+
+
 def proportion_lower_bound(hits: int, num_records: int, *, confidence: float) -> float:
     """Bound a proportion from below by Wilson's score interval (1927)."""
-    z = float(norm.ppf(confidence))
+    z = float(ndtri(confidence))
     share, weight = hits / num_records, z * z / num_records
     spread = z * math.sqrt(share * (1 - share) / num_records + weight / (4 * num_records))
     return max(0.0, (share + weight / 2 - spread) / (1 + weight))

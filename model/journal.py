@@ -70,6 +70,11 @@ class Journal:
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
 
+    @property
+    def horizon(self) -> int:
+        """Most rows that are kept."""
+        return self._horizon
+
     def get(self, record_id: str) -> Row | None:
         """The row of an id, if it is still known."""
         return self._rows.get(record_id)

@@ -1,6 +1,6 @@
 """Keeps tasks warm between rounds and runs their recipes against a store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.onnx_session import Device
 from model.refresh import refresh
 from model.release import Clock, Findings, Round, commit_round
+from model.rollback import RollbackRefusedError, roll_back, version_to_restore
 from model.state import TaskState, fresh_state, load_state
 from model.stopwatch import Stopwatch
 from model.update import WindowRecords, increment
@@ -75,9 +76,17 @@ class Learner:
         return Lineage(self._store, task).tip()
 
     def increment(
-        self, task: str, windows: Sequence[WindowRecords], config: TaskConfig
+        self,
+        task: str,
+        windows: Sequence[WindowRecords],
+        config: TaskConfig,
+        log: Log | None = None,
     ) -> LineageEntry:
-        """Learn windows; see `model.update.increment`."""
+        """Learn windows; see `model.update.increment`.
+
+        Where the entry is a rollback, the windows are still to be learned: call it again. `log`
+        serves such a rollback.
+        """
         lineage, state = Lineage(self._store, task), self.state(task, config)
         done = increment(
             state,
@@ -87,6 +96,7 @@ class Learner:
             exporter=self._exporter,
             progress=self._progress,
             clock=self._clock,
+            log=log,
         )
         return self._keep(task, done)
 
@@ -113,6 +123,37 @@ class Learner:
             lineage=lineage,
             exporter=self._exporter,
             progress=self._progress,
+            clock=self._clock,
+        )
+        return self._keep(task, done)
+
+    def rollback(
+        self,
+        task: str,
+        version: int | None,
+        config: TaskConfig,
+        *,
+        who: str,
+        why: str,
+        log: Log | None = None,
+    ) -> LineageEntry:
+        """Let an older version serve again; see `model.rollback`."""
+        lineage, state = Lineage(self._store, task), self.state(task, config)
+        if state.tip is None:
+            raise RollbackRefusedError(f"{task} has no lineage in {self._store.uri}")
+        to = version_to_restore(lineage, state.tip, version)
+        if to.encoder is None:
+            raise RollbackRefusedError(f"version {to.sequence} of {task} names no encoder")
+        done = roll_back(
+            state,
+            to=to,
+            encoder=self._stored_encoder(to.encoder, config),
+            who=who,
+            why=why,
+            log=log,
+            config=config,
+            lineage=lineage,
+            exporter=self._exporter,
             clock=self._clock,
         )
         return self._keep(task, done)
@@ -188,10 +229,16 @@ class Learner:
     def _load(self, lineage: Lineage, tip: LineageEntry | None, config: TaskConfig) -> TaskState:
         if tip is None or tip.encoder is None:
             return fresh_state(self._base_model(config.encoder), config, tip)
-        return load_state(lineage, tip, self._stored_encoder(tip.encoder, config), config)
+        return load_state(
+            lineage,
+            tip,
+            self._stored_encoder(tip.encoder, config),
+            config,
+            encoder_of=lambda ref: self._stored_encoder(ref, config),
+        )
 
     def _stored_encoder(self, ref: EncoderRef, config: TaskConfig) -> Encoder:
-        for encoder in (*(s.encoder for s in self._states.values()), *self._base_models.values()):
+        for encoder in (*_encoders(self._states.values()), *self._base_models.values()):
             if encoder.digest == ref.digest:
                 return encoder
         files = {name: self._store.fetch(artifact) for name, artifact in ref.files.items()}
@@ -203,3 +250,10 @@ class Learner:
                 config.base_model, config=config, device=self._device
             )
         return self._base_models[config]
+
+
+def _encoders(states: Iterable[TaskState]) -> Iterator[Encoder]:
+    for state in states:
+        yield state.encoder
+        if state.probation is not None:
+            yield state.probation.encoder

@@ -48,6 +48,34 @@ class StateFiles(_Part):
     """safetensors: the head of the version that serves after this entry."""
 
 
+class AnchorRef(_Part):
+    """The version beside which every candidate is tested; its answers lie with the holdout."""
+
+    version: Count
+    age: Count
+    """Promotions since."""
+
+
+class ProbationRef(_Part):
+    """The predecessor that answers beside the serving version, and how both did so far."""
+
+    version: Count
+    num_records: Count
+    gains: Count
+    losses: Count
+
+
+class Rollback(_Part):
+    """Who took back what."""
+
+    restores: Count
+    """Sequence of the version that serves again, under this entry's number."""
+    blamed: tuple[Count, ...]
+    """Sequences of the increments whose records were set apart."""
+    who: str
+    why: str
+
+
 class LineageEntry(_Part):
     """One round: what was read, what came of it, and where its files lie.
 
@@ -57,7 +85,7 @@ class LineageEntry(_Part):
     task: TaskName
     sequence: Count
     attempt: str
-    kind: Literal["increment", "refresh"]
+    kind: Literal["increment", "refresh", "rollback"]
     trained_through: dict[str, Count]
     """Per `topic/partition`: the offset below which every record is accounted for."""
     windows: tuple[str, ...]
@@ -93,6 +121,11 @@ class LineageEntry(_Part):
     """What is announced; a promoted entry has one."""
     serving: Count | None
     """Sequence of the version that serves after this entry."""
+    anchor: AnchorRef | None = None
+    probation: ProbationRef | None = None
+    """None where the serving version is confirmed."""
+    rollback: Rollback | None = None
+    """A rollback: what it restores. Its head and statistics are that version's."""
     created_at: AwareDatetime
 
     @property

@@ -16,6 +16,7 @@ from model.release import Clock, Findings, Round, commit_round
 from model.reread import read_again
 from model.state import TaskState
 from model.stopwatch import Stopwatch
+from model.succession import succeeded
 from model.trained_head import calibrated
 from model.update import seed_of
 from schemas.evaluation import Outcome
@@ -87,7 +88,8 @@ def refresh(
         promoted = judged.outcome is Outcome.PROMOTED
         # Nothing is apart from a first version: it was solved from what was rejected before, too.
         apart = refreshed.set_apart if state.head is not None else {}
-        after = replace(refreshed, head=head, set_apart=apart) if promoted else state
+        solved = replace(refreshed, head=head, set_apart=apart)
+        after = succeeded(state, solved, judged, config) if promoted else state
         findings = replace(
             findings,
             outcome=judged.outcome,

@@ -18,11 +18,12 @@ from model.gain import gain_of
 from model.head import LinearHead
 from model.holdout import HoldoutRow
 from model.journal import Row, to_parquet
-from model.lineage import EncoderRef, Lineage, LineageEntry, StateFiles
+from model.lineage import EncoderRef, Lineage, LineageEntry, Rollback, StateFiles
 from model.onnx_export import head_graph
 from model.plan import Plan
 from model.state import TaskState
 from model.stopwatch import Stopwatch
+from model.succession import anchor_ref, probation_ref
 from schemas.base import Span
 from schemas.evaluation import Comparison, EvaluationEvent, Outcome, RecordCounts, SliceAccuracy
 from schemas.model_version import Artifact, ModelVersion
@@ -39,7 +40,7 @@ PROVEN_TEXTS = 32
 class Findings:
     """What a round found and decided, before it is written down."""
 
-    kind: Literal["increment", "refresh"]
+    kind: Literal["increment", "refresh", "rollback"]
     outcome: Outcome
     reason: str
     config: TaskConfig
@@ -63,6 +64,9 @@ class Findings:
     given_up: tuple[int, ...] = ()
     proof: Sequence[HoldoutRow] = ()
     """Held-out records on whose texts the exported pair is proven."""
+    restored: LineageEntry | None = None
+    """A rollback: the entry whose version is announced again; it was exported and proven then."""
+    rollback: Rollback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,12 @@ def commit_round(
     promoted = findings.outcome is Outcome.PROMOTED
     with watch("export"):
         # 1.
-        encoder = _encoder_ref(before, after, exporter)
+        restored = findings.restored
+        encoder = restored.encoder if restored else _encoder_ref(before, after, exporter)
         head_onnx, parity = None, None
-        if promoted:
+        if restored and restored.version:
+            head_onnx = restored.version.head
+        elif promoted:
             head_onnx, parity = _proven_head(after, lineage, folder, exporter, findings.proof)
         # 2.
         files = _write_files(before, after, findings, lineage, folder)
@@ -146,7 +153,10 @@ def commit_round(
         seed=findings.seed,
         evaluation=evaluation,
         version=version,
-        serving=sequence if promoted else (old.serving if old else None),
+        serving=sequence if version else (old.serving if old else None),
+        anchor=anchor_ref(after),
+        probation=probation_ref(after),
+        rollback=findings.rollback,
         created_at=evaluation.evaluated_at,
     )
     # 3.
@@ -293,7 +303,7 @@ def _version(
         encoder=encoder.graph,
         tokenizer=encoder.tokenizer,
         head=head_onnx,
-        labels=after.labels,
+        labels=after.labels if after.head is None else after.labels[: after.head.num_labels],
         spans=findings.spans or findings.refresh_reads,
         metrics={name: value for name, value in measured.items() if value is not None},
         seconds=evaluation.seconds,

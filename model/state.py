@@ -1,16 +1,18 @@
 """What a learner knows of a task between two rounds, and how it is read back from the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from model.anchor import Anchor
 from model.config import HoldoutConfig, TaskConfig
 from model.encoder import Encoder, Features
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
-from model.lineage import Lineage, LineageEntry
+from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.monitor import Probation
 from model.statistics import Statistics
 
 
@@ -36,6 +38,10 @@ class TaskState:
     holdout: HoldoutMemory
     features: Mapping[str, Features]
     """Features (D,) of the held-out records by id."""
+    anchor: Anchor | None = None
+    """The version beside which candidates are tested too."""
+    probation: Probation | None = None
+    """The predecessor of a version that is not confirmed yet."""
 
     @property
     def sequence(self) -> int:
@@ -84,12 +90,18 @@ def fresh_state(encoder: Encoder, config: TaskConfig, tip: LineageEntry | None =
 
 
 def load_state(
-    lineage: Lineage, tip: LineageEntry, encoder: Encoder, config: TaskConfig
+    lineage: Lineage,
+    tip: LineageEntry,
+    encoder: Encoder,
+    config: TaskConfig,
+    *,
+    encoder_of: Callable[[EncoderRef], Encoder] | None = None,
 ) -> TaskState:
     """Read the state after `tip` from the store; `encoder` is the one that `tip.encoder` names.
 
     Journals are read newest first until a snapshot or the horizon; features of held-out records
-    that lie before it are computed again.
+    that lie before it are computed again. `encoder_of` loads the predecessor's encoder where that
+    is another; without it a version on probation counts as confirmed then.
 
     Raises:
         ArtifactRefusedError: a file is not what the entry says.
@@ -108,7 +120,7 @@ def load_state(
         tip=tip,
         encoder=encoder,
         labels=tip.labels,
-        head=LinearHead.from_bytes(store.fetch(tip.files.head)) if tip.files.head else None,
+        head=head_of(lineage, tip),
         statistics=Statistics.from_bytes(store.fetch(tip.files.statistics)),
         journal=journal,
         set_apart={
@@ -120,7 +132,43 @@ def load_state(
         tries=dict(zip(tip.set_apart, tip.set_apart_tries, strict=False)),
         holdout=holdout,
         features=_holdout_features(holdout, journal, encoder),
+        anchor=_anchor(lineage, tip),
+        probation=_probation(lineage, tip, encoder, encoder_of),
     )
+
+
+def _anchor(lineage: Lineage, tip: LineageEntry) -> Anchor | None:
+    if tip.anchor is None or tip.encoder is None:
+        return None
+    entry = lineage.entry(tip.anchor.version)
+    same = entry.encoder is not None and entry.encoder.digest == tip.encoder.digest
+    return Anchor(tip.anchor.version, tip.anchor.age, head_of(lineage, entry) if same else None)
+
+
+def _probation(
+    lineage: Lineage,
+    tip: LineageEntry,
+    encoder: Encoder,
+    encoder_of: Callable[[EncoderRef], Encoder] | None,
+) -> Probation | None:
+    ref = tip.probation
+    if ref is None:
+        return None
+    entry = lineage.entry(ref.version)
+    head, theirs = head_of(lineage, entry), entry.encoder
+    if head is None or theirs is None:
+        return None
+    if theirs.digest != encoder.digest:
+        if encoder_of is None:
+            return None
+        encoder = encoder_of(theirs)
+    return Probation(ref.version, head, encoder, ref.num_records, ref.gains, ref.losses)
+
+
+def head_of(lineage: Lineage, entry: LineageEntry) -> LinearHead | None:
+    """The head of the version that serves after an entry."""
+    held = entry.files.head if entry.files else None
+    return LinearHead.from_bytes(lineage.store.fetch(held)) if held else None
 
 
 def _journal_rows(lineage: Lineage, tip: LineageEntry, *, horizon: int) -> list[Row]:

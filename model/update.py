@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from model.candidate import solve_candidate
 from model.config import TaskConfig
-from model.data import Progress, Record
+from model.data import Log, Progress, Record
 from model.deltas import (
     TRIES_OF_A_REJECTED_ROUND,
     applied,
@@ -15,6 +15,7 @@ from model.deltas import (
     set_apart_without,
 )
 from model.encoder import Features
+from model.errors import RejectError
 from model.evaluate import answers, judge, recent_from
 from model.exporter import Exporter
 from model.head import LinearHead
@@ -22,10 +23,13 @@ from model.holdout import HoldoutRow
 from model.intake import Intake, take_in
 from model.journal import Row
 from model.lineage import Lineage
+from model.monitor import Probation
 from model.release import Clock, Findings, Round, commit_round
+from model.rollback import roll_back
 from model.state import TaskState
 from model.statistics import Statistics
 from model.stopwatch import Stopwatch
+from model.succession import succeeded
 from schemas.base import Span
 from schemas.evaluation import Outcome
 from schemas.window import TrainingWindow
@@ -57,11 +61,14 @@ def increment(
     exporter: Exporter,
     progress: Progress,
     clock: Clock,
+    log: Log | None = None,
 ) -> Round:
     """Learn windows without forgetting, prove it, write it down.
 
     1. Take in: trim, recognise duplicates and corrections, split; features under the encoder.
     2. Prequential evaluation: the champion answers before anything is learned (Gama et al. 2013).
+       Where it is still watched and proves worse than its predecessor, the round is a rollback
+       instead, an entry of its own: nothing was learned from the windows, do it again.
     3. Add to the statistics, with and without what was rejected before; solve both heads. A head
        that is trained waits for the refresh: only the statistics grow.
     4. Compare the better one with the champion on records that nobody learned; decide.
@@ -90,7 +97,28 @@ def increment(
         rows = rows_of(intake, features, state)
         taken_in = _taken_in(state, intake, features, rows, config=config)
     with watch("evaluate"):  # 2.
-        prequential = _prequential(state, intake, features)
+        right = _right(state, intake, features)
+        probation = _watched(state, intake, features, right)
+    if probation is not None and (fault := probation.fault(config.monitor)) is not None:
+        try:
+            return roll_back(
+                state,
+                to=lineage.entry(probation.version),
+                encoder=probation.encoder,
+                who="monitor",
+                why=fault,
+                log=log,
+                config=config,
+                lineage=lineage,
+                exporter=exporter,
+                clock=clock,
+            )
+        except RejectError as error:  # its files are gone: then what serves is what there is
+            progress("rollback_refused", reason=str(error))
+            probation = None
+    if probation is not state.probation:
+        over = probation is None or probation.over(config.monitor)
+        taken_in = replace(taken_in, probation=None if over else probation)
     with watch("fit"):  # 3.
         progress("solving", records=len(intake.taken))
         trained = config.head.form == "softmax"
@@ -108,7 +136,7 @@ def increment(
             counts=intake.counts,
             trained_through=intake.trained_through,
             last_appended_at=last_appended_at,
-            prequential_accuracy=prequential,
+            prequential_accuracy=sum(right) / len(right) if right else None,
             rows=rows,
             proof=taken_in.holdout.recent(state.sequence),
         )
@@ -122,6 +150,8 @@ def increment(
                 config=config,
             )
             after, given_up, back_again = _after(taken_in, rows, solution, judged.outcome)
+            if judged.outcome is Outcome.PROMOTED:
+                after = succeeded(state, after, judged, config)
             findings = replace(
                 findings,
                 outcome=judged.outcome,
@@ -166,6 +196,14 @@ def _taken_in(
     since = recent_from([*state.holdout.rows, *brought], config.holdout.recent_windows)
     known = state.holdout.remove(row.id for row in intake.taken_back)
     holdout = known.add(brought, recent_from=since)
+    if state.anchor is not None:
+        judging = [number for number, item in enumerate(intake.taken) if item.part == "judge"]
+        holdout = state.anchor.answered(
+            holdout,
+            [intake.taken[number].record for number in judging],
+            features[judging],
+            intake.labels,
+        )
     at_hand = {item.record.id: features[index] for index, item in enumerate(intake.taken)}
     known_features = {**state.features, **at_hand}
     return replace(
@@ -178,14 +216,26 @@ def _taken_in(
     )
 
 
-def _prequential(state: TaskState, intake: Intake, features: Features) -> float | None:
-    if state.head is None or not intake.taken:
-        return None
+def _right(state: TaskState, intake: Intake, features: Features) -> list[bool]:
+    """Whether the champion has each record of the windows right; empty without a champion."""
+    if state.head is None:
+        return []
     answered = answers(state.head, features, state.labels)
-    right = sum(
+    return [
         answer == item.record.label for answer, item in zip(answered, intake.taken, strict=True)
+    ]
+
+
+def _watched(
+    state: TaskState, intake: Intake, features: Features, right: Sequence[bool]
+) -> Probation | None:
+    """The probation with these windows counted; what the predecessor answers is compared."""
+    if state.probation is None:
+        return None
+    records = [item.record for item in intake.taken]
+    return state.probation.after(
+        records, features, right, encoder=state.encoder, labels=state.labels
     )
-    return right / len(intake.taken)
 
 
 def _teaches(intake: Intake, state: TaskState) -> bool:

@@ -72,7 +72,7 @@ class EvaluationEvent(Event):
 
     task: TaskName
     sequence: Count
-    kind: Literal["increment", "refresh"]
+    kind: Literal["increment", "refresh", "rollback"]
     champion: Count | None
     """The version that served while this round was run."""
     windows: tuple[str, ...]

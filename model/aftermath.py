@@ -1,0 +1,129 @@
+"""What has happened to single records since a version, told as that version would know them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from model.data import Log, Record
+from model.deltas import counted
+from model.encoder import Features
+from model.journal import Row, from_parquet
+from model.lineage import Lineage, LineageEntry
+from model.state import TaskState
+from schemas.evaluation import Outcome
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """What has happened to single records since a version, told under that version's encoder.
+
+    Args:
+        now: the state after the tip.
+        then: the state after the version.
+        to: its entry.
+        held_out: features (D,) of the held-out records under the version's encoder, by id.
+        lineage: of the task.
+        log: to read records again.
+    """
+
+    now: TaskState
+    then: TaskState
+    to: LineageEntry
+    held_out: Mapping[str, Features]
+    lineage: Lineage
+    log: Log | None
+    given_up: int = 0
+    """Learned records of which no features are to be had."""
+
+    def blamed(self) -> tuple[int, ...]:
+        """Increments that are not part of the version, and are not given up."""
+        gone = set(self.now.tip.given_up if self.now.tip else ())
+        later = {entry.sequence for entry in self._entries() if _brought(entry)}
+        return tuple(sorted((later | set(self.then.set_apart)) - gone))
+
+    def rows(self) -> tuple[Row, ...]:
+        """Every row that is still known, each correction with the row that it would take back."""
+        found = self._features()
+        told: list[Row] = []
+        for row in self.now.journal:
+            told.extend(self._told(row, found))
+        told.extend(self._taken_back())
+        return tuple(told)
+
+    def _told(self, row: Row, found: Mapping[str, Features]) -> list[Row]:
+        before = self.then.journal.get(row.id)
+        if before is not None and _place(before) == _place(row):
+            held = self.then.set_apart.get(before.sequence, ())
+            return [item for item in held if item.id == row.id] or [before]
+        features = found.get(row.id)
+        if row.part == "learn" and features is None:
+            self.given_up += 1
+            if before is not None:  # its correction is lost: it counts as it did
+                return [before]
+        back = counted(before, self.then) if before is not None else None
+        news = replace(row, features=features, weight=1.0)
+        if back is None:
+            return [news]
+        weight = -min(1.0, back.weight)
+        return [replace(back, weight=weight, sequence=row.sequence), news]
+
+    def _taken_back(self) -> list[Row]:
+        """Rows that gave way to another id since; none where the journal has begun to forget."""
+        blamed = self.blamed()
+        if not blamed or len(self.now.journal) >= self.now.journal.horizon:
+            return []
+        gone = [row for row in self.then.journal if self.now.journal.get(row.id) is None]
+        backs = [back for row in gone if (back := counted(row, self.then)) is not None]
+        return [replace(b, weight=-min(1.0, b.weight), sequence=blamed[-1]) for b in backs]
+
+    def _features(self) -> dict[str, Features]:
+        """Features under the version's encoder of the records that came after it, by id."""
+        if self.now.encoder.digest == self.then.encoder.digest:
+            return {row.id: row.features for row in self.now.journal if row.features is not None}
+        found = dict(self.held_out)
+        for entry in self._entries():
+            journal = entry.files.journal if entry.files else None
+            same = entry.encoder is not None and entry.encoder.digest == self.then.encoder.digest
+            if journal and same and entry.files and not entry.files.journal_is_snapshot:
+                rows = from_parquet(self.lineage.store.fetch(journal))
+                mine = (row for row in rows if _same(self.now.journal.get(row.id), row))
+                found |= {row.id: row.features for row in mine if row.features is not None}
+        return found | self._encoded_again(found)
+
+    def _encoded_again(self, found: Mapping[str, Features]) -> dict[str, Features]:
+        """Features of records that the log still holds and nothing else does."""
+        if self.log is None:
+            return {}
+        missing = {
+            row.id: row
+            for row in self.now.journal
+            if row.part == "learn" and row.id not in found and not self._as_before(row)
+        }
+        spans = [span for entry in self._entries() if _brought(entry) for span in entry.spans]
+        records = [
+            record
+            for span in spans
+            for record in self.log.read(self.lineage.task, span, strict=False)
+            if _same(missing.get(record.id), record)
+        ]
+        features = self.then.encoder.features([record.text for record in records])
+        return {record.id: features[number] for number, record in enumerate(records)}
+
+    def _as_before(self, row: Row) -> bool:
+        return _same(self.then.journal.get(row.id), row)
+
+    def _entries(self) -> list[LineageEntry]:
+        last = self.now.tip.sequence if self.now.tip else -1
+        return [self.lineage.entry(s) for s in range(self.to.sequence + 1, last + 1)]
+
+
+def _place(item: Row | Record) -> tuple[str, int, int]:
+    return item.topic, item.partition, item.offset
+
+
+def _same(known: Row | None, item: Row | Record) -> bool:
+    return known is not None and _place(known) == _place(item)
+
+
+def _brought(entry: LineageEntry) -> bool:
+    judged = entry.outcome in (Outcome.PROMOTED, Outcome.REJECTED)
+    return entry.kind == "increment" and judged

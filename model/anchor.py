@@ -1,0 +1,117 @@
+"""The anchor: the best of the last promoted versions, beside which every candidate is tested.
+
+What a step may lose against its parent adds up over many steps; what it may lose against the
+anchor does not. The anchor's answers on the judge records are kept with the records, and its head
+answers those that come in later for as long as its encoder is at hand: records that no candidate
+was chosen on tell far more than those that let it through before (`benchmarks/GATE.md`).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.config import GateConfig
+from model.data import Record
+from model.encoder import Features
+from model.gate import Against, Paired
+from model.head import LinearHead
+from model.holdout import HoldoutMemory, HoldoutRow
+from model.intervals import chance_if_equal
+
+BETTER_AT = 0.05
+"""A version takes the anchor's place where McNemar's test gives an equal one no more of a chance.
+Taking whichever has a record more right would make an anchor of luck, which equals then miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A version that served."""
+
+    version: int
+    age: int
+    """Promotions since."""
+    head: LinearHead | None
+    """None where its encoder is not the task's any more."""
+
+    def answered(
+        self,
+        holdout: HoldoutMemory,
+        records: Sequence[Record],
+        features: Features,
+        labels: Sequence[str],
+    ) -> HoldoutMemory:
+        """The memory with the anchor's answers on records that came in after it was made.
+
+        Args:
+            holdout: the memory.
+            records: the judge records to answer (N).
+            features: (N, D) of `records` under the task's encoder.
+            labels: what the columns of the head mean, in order.
+        """
+        if self.head is None or not records:
+            return holdout
+        known = labels[: self.head.num_labels]
+        answers = [labels[index] for index in self.head.predict(features)]
+        return holdout.marked(
+            {
+                record.id: answer == record.label
+                for record, answer in zip(records, answers, strict=True)
+                if record.label in known
+            }
+        )
+
+
+def against(
+    anchor: Anchor | None, rows: Sequence[HoldoutRow], right: NDArray[np.bool_]
+) -> Against | None:
+    """The candidate beside the anchor, on the judge records that the anchor answered.
+
+    Args:
+        anchor: None before there is one.
+        rows: the judge records (N).
+        right: (N,) whether the candidate has them right.
+    """
+    if anchor is None:
+        return None
+    both = [index for index, row in enumerate(rows) if row.anchor_right is not None]
+    theirs = np.array([bool(rows[index].anchor_right) for index in both], dtype=bool)
+    return Against(anchor.version, Paired(theirs, right[both]).counts())
+
+
+def anchored(
+    anchor: Anchor | None,
+    holdout: HoldoutMemory,
+    *,
+    version: int,
+    head: LinearHead,
+    right: NDArray[np.bool_],
+    known: Collection[str],
+    same_encoder: bool,
+    config: GateConfig,
+) -> tuple[Anchor, HoldoutMemory]:
+    """The anchor after a promotion: the new version where it is better, or the old one too old.
+
+    Args:
+        anchor: before.
+        holdout: with the anchor's answers.
+        version: the version that was promoted.
+        head: its head.
+        right: (N,) whether it has the judge records right.
+        known: the labels that it can answer with.
+        same_encoder: whether its encoder is the anchor's.
+        config: how many promotions an anchor stays for.
+    """
+    rows = holdout.part("judge")
+    found = against(anchor, rows, right)
+    if anchor is not None and found is not None:
+        gains, losses = found.counts.gains, found.counts.losses
+        better = gains > losses and chance_if_equal(losses, gains) <= BETTER_AT
+        if not better and anchor.age + 1 < config.anchor_versions:
+            held = anchor.head if same_encoder else None
+            return replace(anchor, age=anchor.age + 1, head=held), holdout
+    flags = {
+        row.id: bool(right[index]) if row.label in known else None for index, row in enumerate(rows)
+    }
+    return Anchor(version, 0, head), holdout.marked(flags)

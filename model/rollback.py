@@ -1,0 +1,231 @@
+"""The recipe of a rollback: an older version serves again, and what came after it is set apart."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from model.aftermath import Aftermath
+from model.anchor import anchored
+from model.config import TaskConfig
+from model.data import Log
+from model.encoder import Encoder, Features
+from model.errors import ArtifactRefusedError, NotFoundError, RejectError
+from model.evaluate import answers, learned_labels
+from model.exporter import Exporter
+from model.journal import Row
+from model.lineage import Lineage, LineageEntry, Rollback
+from model.release import Clock, Findings, Round, commit_round
+from model.state import TaskState, load_state
+from model.stopwatch import Stopwatch
+from schemas.evaluation import Outcome
+
+
+class RollbackRefusedError(RejectError):
+    """There is no such version to go back to, or its files are gone."""
+
+
+def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None) -> LineageEntry:
+    """The entry of the version to go back to; by default the one that served before.
+
+    Raises:
+        RollbackRefusedError: nothing serves, there is no such entry, it was never promoted, it
+            serves already, or it lies after what serves.
+    """
+    if tip.serving is None:
+        raise RollbackRefusedError(f"no version of {lineage.task} serves yet")
+    serving = _original(lineage, lineage.entry(tip.serving))
+    if version is None:
+        version = serving.version.parent if serving.version else None
+        if version is None:
+            msg = f"version {serving.sequence} of {lineage.task} is the first: nothing before it"
+            raise RollbackRefusedError(msg)
+    try:
+        entry = lineage.entry(version)
+    except NotFoundError as error:
+        msg = f"{lineage.task} has no version {version}: its last entry is {tip.sequence}"
+        raise RollbackRefusedError(msg) from error
+    if entry.version is None:
+        msg = (
+            f"entry {version} of {lineage.task} was never promoted ({entry.outcome.value}); "
+            "`freshet models list` shows what was"
+        )
+        raise RollbackRefusedError(msg)
+    original = _original(lineage, entry)
+    if original.sequence == serving.sequence:
+        known = "" if tip.serving == version else f", as version {tip.serving}"
+        raise RollbackRefusedError(f"version {version} of {lineage.task} serves already{known}")
+    return original
+
+
+def roll_back(
+    state: TaskState,
+    *,
+    to: LineageEntry,
+    encoder: Encoder,
+    who: str,
+    why: str,
+    log: Log | None,
+    config: TaskConfig,
+    lineage: Lineage,
+    exporter: Exporter,
+    clock: Clock,
+) -> Round:
+    """Let an older version serve again, under a new number.
+
+    1. Check that what followers will load is there, whole.
+    2. Restore its encoder, head and statistics, as they belong together. What is known beside them
+       (labels, held-out records, `trained_through`) stays the tip's: nothing is learned twice, and
+       labels that came later wait for their records.
+    3. Set the records learned since apart, with their features under the restored encoder: the
+       next increment solves with and without them, as after a rejection. Where the encoder was
+       another, features come from the journals written before it changed, else from the log; what
+       neither holds is given up, and the reason says how much.
+    4. Commit; the old graphs are announced again, so that nothing is exported or proven anew.
+
+    Args:
+        state: after the tip.
+        to: the entry of the version to restore.
+        encoder: its encoder.
+        who: asked for it.
+        why: in their words.
+        log: to read records again; None where it is not at hand.
+        config: of the task.
+        lineage: of the task.
+        exporter: not used for an older version; the round is committed with it.
+        clock: now, aware.
+
+    Raises:
+        RollbackRefusedError: its files are not what its entry says.
+        TipMovedError: another worker was first; load the new tip.
+        RetryError: store or log do not answer.
+    """
+    if state.tip is None:
+        raise RollbackRefusedError(f"{lineage.task} has no lineage to roll back")
+    watch = Stopwatch()
+    _check_files(lineage, to)  # 1.
+    with watch("read"):  # 2.
+        then = _restored(lineage, to, encoder, config)
+    with watch("evaluate"):  # 3.
+        held_out = _holdout_features(state, then)
+        since = Aftermath(state, then, to, held_out, lineage, log)
+        rows, blamed = since.rows(), since.blamed()
+        apart = _apart(rows, blamed)
+    after = _as_anchor(
+        replace(
+            state,
+            encoder=encoder,
+            head=then.head,
+            statistics=then.statistics.with_labels(len(state.labels)),
+            journal=state.journal.replaced(rows),
+            set_apart=apart,
+            tries={sequence: state.tries.get(sequence, 0) for sequence in apart},
+            features=held_out,
+            probation=None,
+        ),
+        config,
+    )
+    findings = Findings(
+        kind="rollback",
+        outcome=Outcome.ROLLED_BACK,
+        reason=_reason(state, to, who=who, why=why, blamed=blamed, given_up=since.given_up),
+        config=config,
+        trained_through=dict(state.tip.trained_through),
+        rows=rows,
+        snapshot=True,
+        given_up=tuple(sequence for sequence in blamed if sequence not in apart),
+        restored=to,
+        rollback=Rollback(restores=to.sequence, blamed=blamed, who=who, why=why),
+    )
+    return commit_round(  # 4.
+        state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock
+    )
+
+
+def _original(lineage: Lineage, entry: LineageEntry) -> LineageEntry:
+    """The entry that first had the version which a rollback has restored."""
+    while entry.rollback is not None:
+        entry = lineage.entry(entry.rollback.restores)
+    return entry
+
+
+def _check_files(lineage: Lineage, to: LineageEntry) -> None:
+    version, files = to.version, to.files
+    if version is None or files is None or files.head is None:
+        raise RollbackRefusedError(f"entry {to.sequence} of {lineage.task} has no version")
+    for artifact in (version.encoder, version.tokenizer, version.head, files.statistics):
+        try:
+            lineage.store.fetch(artifact)
+        except ArtifactRefusedError as error:
+            msg = f"version {to.sequence} of {lineage.task} cannot serve again: {error}"
+            raise RollbackRefusedError(msg) from error
+
+
+def _restored(
+    lineage: Lineage, to: LineageEntry, encoder: Encoder, config: TaskConfig
+) -> TaskState:
+    try:
+        return load_state(lineage, to, encoder, config)
+    except ArtifactRefusedError as error:
+        msg = f"version {to.sequence} of {lineage.task} cannot be learned on: {error}"
+        raise RollbackRefusedError(msg) from error
+
+
+def _apart(rows: Iterable[Row], blamed: Iterable[int]) -> dict[int, tuple[Row, ...]]:
+    """The rows of the blamed increments that would change what is learned."""
+    held: dict[int, list[Row]] = {sequence: [] for sequence in blamed}
+    for row in rows:
+        if row.sequence in held:
+            held[row.sequence].append(row)
+    return {
+        sequence: tuple(of_one)
+        for sequence, of_one in held.items()
+        if any(row.part == "learn" and row.features is not None for row in of_one)
+    }
+
+
+def _holdout_features(now: TaskState, then: TaskState) -> dict[str, Features]:
+    """Features of what is held out now under the encoder of then."""
+    if now.encoder.digest == then.encoder.digest:
+        return dict(now.features)
+    missing = [row for row in now.holdout.rows if row.id not in then.features]
+    again = then.encoder.features([row.text for row in missing])
+    found = dict(then.features) | {row.id: again[n] for n, row in enumerate(missing)}
+    return {row.id: found[row.id] for row in now.holdout.rows}
+
+
+def _as_anchor(after: TaskState, config: TaskConfig) -> TaskState:
+    """The restored version is the anchor: a newer one may be what was rolled back."""
+    if after.head is None:
+        return after
+    rows = after.holdout.part("judge")
+    answered = answers(after.head, after.holdout_features(rows), after.labels)
+    anchor, holdout = anchored(
+        None,
+        after.holdout,
+        version=after.sequence,
+        head=after.head,
+        right=np.array([a == row.label for a, row in zip(answered, rows, strict=True)], dtype=bool),
+        known=learned_labels(after),
+        same_encoder=True,
+        config=config.gate,
+    )
+    return replace(after, anchor=anchor, holdout=holdout)
+
+
+def _reason(
+    state: TaskState,
+    to: LineageEntry,
+    *,
+    who: str,
+    why: str,
+    blamed: tuple[int, ...],
+    given_up: int,
+) -> str:
+    serving = state.tip.serving if state.tip else None
+    apart = ", ".join(map(str, blamed)) or "none"
+    lost = f"; {given_up} of their records have no features any more and are given up"
+    return (
+        f"{who} rolled version {serving} back to version {to.sequence}: {why}; "
+        f"increments set apart: {apart}{lost if given_up else ''}"
+    )
