@@ -43,6 +43,8 @@ class FitReport:
     losses: tuple[float, ...]
     """Mean loss of each optimiser step."""
     seconds: float
+    head: tuple[NDArray[np.float32], NDArray[np.float32]]
+    """Weights (C, D) over features of unit length, and bias (C,), of the softmax head."""
 
 
 class FitModel(nn.Module):
@@ -65,6 +67,11 @@ class FitModel(nn.Module):
         with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=input_ids.is_cuda):
             features = self.encoder(input_ids, attention_mask)
         return FitBatch(features, self.head(features * self._scale), labels)
+
+    def head_over_features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The softmax head's weights (C, D) and bias (C,) for features of unit length."""
+        weight = self.head.weight.detach() * self._scale
+        return weight.cpu().numpy(), self.head.bias.detach().cpu().numpy()
 
 
 def fit_encoder(
@@ -120,6 +127,7 @@ def fit_encoder(
         optimiser_steps=len(steps),
         losses=tuple(losses),
         seconds=time.perf_counter() - started,
+        head=model.head_over_features(),
     )
 
 

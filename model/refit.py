@@ -30,7 +30,7 @@ def refitted(
     plan = methods_of(config)
     drawn = plan.draw(learned, seed=seed)
     index = state.label_index()
-    encoder, _report = fit_encoder(
+    encoder, report = fit_encoder(
         state.encoder,
         [record.text for record in drawn],
         [index[record.label] for record in drawn],
@@ -40,4 +40,5 @@ def refitted(
         objectives=plan.objectives,
         progress=progress,
     )
+    progress("fitted", sample_steps=report.sample_steps)
     return encoder
