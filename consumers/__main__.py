@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from consumers.column_options import with_columns
 from model.errors import ConfigError, FreshetError
 
 USAGE_STATUS = 2
@@ -52,16 +53,13 @@ Task = Annotated[
     typer.Option(help="Task of every row. Default: the file's own column, else the file's name."),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every draw: same seed, same stream.")]
-TextColumn = Annotated[str, typer.Option(help="Column of the texts.")]
-LabelColumn = Annotated[str, typer.Option(help="Column of the labels.")]
-IdColumn = Annotated[
-    str, typer.Option(help="Column of the ids; where it lacks, file name and line.")
-]
-TaskColumn = Annotated[str, typer.Option(help="Column of the tasks.")]
-TimeColumn = Annotated[
-    str, typer.Option(help="Column of the times: ISO 8601 or epoch seconds; naive is UTC.")
-]
-SourceColumn = Annotated[str, typer.Option(help="Column of the sources.")]
+
+_HANDED_ON = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+"""A command that has a command line of its own."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -109,6 +107,7 @@ def serve(config: Config = None, bootstrap_servers: Servers = None, store: Store
 
 
 @app.command()
+@with_columns
 def produce(
     *,
     file: Annotated[
@@ -125,12 +124,7 @@ def produce(
         bool, typer.Option("--close", help="Close the open windows of its tasks afterwards.")
     ] = False,
     seed: Seed = 0,
-    text_column: TextColumn = "text",
-    label_column: LabelColumn = "label",
-    id_column: IdColumn = "id",
-    task_column: TaskColumn = "task",
-    time_column: TimeColumn = "event_time",
-    source_column: SourceColumn = "source",
+    columns: Any,
     bootstrap_servers: Servers = None,
 ) -> None:
     """Stream a file of labeled texts, in time order where it has times, else shuffled.
@@ -138,18 +132,10 @@ def produce(
     Rows that cannot be used are named and left out. Every record is awaited.
     """
     from consumers import produce as producing  # noqa: PLC0415 - a role, imported when run
-    from consumers.datasets import Columns, load_dataset  # noqa: PLC0415
+    from consumers.datasets import load_dataset  # noqa: PLC0415
 
     with _clean_errors():
         settings = _settings(bootstrap_servers=bootstrap_servers)
-        columns = Columns(
-            text=text_column,
-            label=label_column,
-            id=id_column,
-            task=task_column,
-            event_time=time_column,
-            source=source_column,
-        )
         dataset = load_dataset(file, columns=columns, task=task, seed=seed)
         for complaint in dataset.complaints():
             typer.echo(complaint, err=True)
@@ -158,21 +144,20 @@ def produce(
         )
 
 
-@app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    }
-)
+@app.command(context_settings=_HANDED_ON)
 def models(context: typer.Context) -> None:
     """Look at the versions of a task: list, show, diff."""
-    with _clean_errors():
-        cli: Any = importlib.import_module("consumers.models_cli")
-        cli.app(args=context.args, prog_name="freshet models")
+    _hand_on("consumers.models_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
+def backtest(context: typer.Context) -> None:
+    """Replay labeled files under several plans and compare them: no Kafka, nothing is kept."""
+    _hand_on("consumers.backtest.command", context)
 
 
 @app.command()
+@with_columns
 def demo(
     *,
     data: Annotated[
@@ -205,12 +190,7 @@ def demo(
         float, typer.Option(min=0.1, max=1000.0, help="Texts a second that ask for a label.")
     ] = 10.0,
     seed: Seed = 0,
-    text_column: TextColumn = "text",
-    label_column: LabelColumn = "label",
-    id_column: IdColumn = "id",
-    task_column: TaskColumn = "task",
-    time_column: TimeColumn = "event_time",
-    source_column: SourceColumn = "source",
+    columns: Any,
     config: Config = None,
     bootstrap_servers: Annotated[
         str | None,
@@ -225,21 +205,13 @@ def demo(
 
     Ends by itself. Ctrl-C stops every process it started.
     """
-    from consumers.datasets import Columns  # noqa: PLC0415 - a role, imported when run
-    from consumers.demo.plan import DemoOptions  # noqa: PLC0415
+    from consumers.demo.plan import DemoOptions  # noqa: PLC0415 - a role, imported when run
     from consumers.demo.run import run_demo  # noqa: PLC0415
 
     with _clean_errors():
         options = DemoOptions(
             data=data,
-            columns=Columns(
-                text=text_column,
-                label=label_column,
-                id=id_column,
-                task=task_column,
-                event_time=time_column,
-                source=source_column,
-            ),
+            columns=columns,
             task=task,
             window_records=window,
             report=report or out / "report.json",
@@ -256,6 +228,13 @@ def _settings(**given: Any) -> Any:
     from consumers.settings import load_settings  # noqa: PLC0415 - keeps `--help` quick
 
     return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _hand_on(module: str, context: typer.Context) -> None:
+    """Run the command line of a module, which is imported only now."""
+    with _clean_errors():
+        cli: Any = importlib.import_module(module)
+        cli.run(context.args)
 
 
 def _run_role(module: str, **given: Any) -> None:

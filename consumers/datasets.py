@@ -13,10 +13,10 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +25,9 @@ from pydantic import ValidationError
 from model.errors import StopError
 from schemas.base import TASK_NAME
 from schemas.labeled_text import LabeledText
+
+Order = Literal["given", "time", "shuffle"]
+"""How the rows of a file follow each other: as they stand there, by their times, or by chance."""
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 
@@ -53,6 +56,8 @@ class Row:
     labeled: LabeledText
     line: int
     split: str | None = None
+    kept: str | None = None
+    """The field that was asked for, as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +84,34 @@ class Dataset:
 
 
 def load_dataset(
-    path: Path, *, columns: Columns | None = None, task: str | None = None, seed: int = 0
+    path: Path,
+    *,
+    columns: Columns | None = None,
+    task: str | None = None,
+    seed: int = 0,
+    order: Order | None = None,
+    keep: str | None = None,
 ) -> Dataset:
-    """Read a whole file; `task` overrides the file's own.
+    """Read a whole file; `task` overrides the file's own, `keep` names a field to keep of each row.
 
     Raises:
         DatasetError: the file cannot be read, lacks a column, or no row of it can be used.
     """
     rows: list[Row] = []
     bad: list[BadRow] = []
-    for row in read_rows(path, columns=columns or Columns(), task=task):
+    for row in read_rows(path, columns=columns or Columns(), task=task, keep=keep):
         (rows if isinstance(row, Row) else bad).append(row)  # type: ignore[arg-type]
     if not rows:
         first = f"; the first fault is in line {bad[0].line}: {bad[0].problem}" if bad else ""
         raise DatasetError(f"{path}: no row can be used, of {len(bad)}{first}")
-    return Dataset(path, tuple(in_stream_order(rows, seed=seed)), tuple(bad))
+    if order == "time" and all(row.labeled.event_time is None for row in rows):
+        raise DatasetError(f"{path}: no row has a time to be ordered by")
+    return Dataset(path, tuple(in_stream_order(rows, seed=seed, order=order)), tuple(bad))
 
 
-def read_rows(path: Path, *, columns: Columns, task: str | None = None) -> Iterator[Row | BadRow]:
+def read_rows(
+    path: Path, *, columns: Columns, task: str | None = None, keep: str | None = None
+) -> Iterator[Row | BadRow]:
     """Each row of the file in its own order, lazily, the unusable ones as `BadRow`.
 
     Raises:
@@ -104,24 +119,30 @@ def read_rows(path: Path, *, columns: Columns, task: str | None = None) -> Itera
     """
     fallback = task_name(path)
     try:
-        for line, raw in _raw_rows(path, columns):
+        for line, raw in _raw_rows(path, columns, keep):
             if isinstance(raw, str):
                 yield BadRow(line, raw)
             else:
-                yield _parsed(raw, line, path=path, columns=columns, task=task, fallback=fallback)
+                row = _parsed(raw, line, path=path, columns=columns, task=task, fallback=fallback)
+                yield row if keep is None or isinstance(row, BadRow) else _keeping(row, raw, keep)
     except (OSError, EOFError, zlib.error, pa.ArrowException, csv.Error, UnicodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
 
 
-def in_stream_order(rows: Iterable[Row], *, seed: int) -> list[Row]:
-    """In time order where there is a time, else shuffled; timeless rows fall between at random."""
-    shuffled = sorted(rows, key=lambda row: row.line)
+def in_stream_order(rows: Iterable[Row], *, seed: int, order: Order | None = None) -> list[Row]:
+    """In time order where there is a time, else shuffled, unless an order is asked for.
+
+    Timeless rows among others with a time fall between these at random.
+    """
+    given = sorted(rows, key=lambda row: row.line)
     draw = random.Random(seed)  # noqa: S311 - an order, not a secret
-    times = [row.labeled.event_time for row in shuffled if row.labeled.event_time is not None]
-    if not times:
-        draw.shuffle(shuffled)
-        return shuffled
-    return sorted(shuffled, key=lambda row: row.labeled.event_time or draw.choice(times))
+    times = [row.labeled.event_time for row in given if row.labeled.event_time is not None]
+    if order == "given":
+        return given
+    if order == "shuffle" or not times:
+        draw.shuffle(given)
+        return given
+    return sorted(given, key=lambda row: row.labeled.event_time or draw.choice(times))
 
 
 def task_name(path: Path) -> str:
@@ -179,11 +200,13 @@ def _stem(path: Path) -> str:
     return name
 
 
-def _raw_rows(path: Path, columns: Columns) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+def _raw_rows(
+    path: Path, columns: Columns, keep: str | None
+) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     """Line and fields of each row, or line and what is wrong with it."""
     name = path.name.lower()
     if name.endswith(".parquet"):
-        yield from _parquet(path, columns)
+        yield from _parquet(path, columns, keep)
     elif name.endswith((".jsonl", ".jsonl.gz")):
         with _opened(path) as file:
             yield from _json_lines(file)
@@ -224,11 +247,13 @@ def _csv(
             yield reader.line_num, {name: value or None for name, value in row.items()}
 
 
-def _parquet(path: Path, columns: Columns) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+def _parquet(
+    path: Path, columns: Columns, keep: str | None
+) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     with pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
         _check_columns(path, names, columns)
-        wanted = [name for name in _all_columns(columns) if name in names]
+        wanted = [name for name in (*_all_columns(columns), keep) if name in names]
         line = 0
         for batch in file.iter_batches(batch_size=4096, columns=wanted):
             for row in batch.to_pylist():
@@ -281,6 +306,13 @@ def _parsed(
     except (ValueError, OverflowError, OSError) as error:  # of the time
         return BadRow(line, f"{columns.event_time}: {error}")
     return Row(labeled, line, None if split is None else str(split))
+
+
+def _keeping(row: Row, raw: Mapping[str, Any], field: str) -> Row | BadRow:
+    value = raw.get(field)
+    if value is None or value == "":
+        return BadRow(row.line, f"{field}: it has none, and slices are made of it")
+    return replace(row, kept=str(value))
 
 
 def _label(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """`freshet models`: what the lineages in the store say, without touching them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -24,6 +24,11 @@ StoreOption = Annotated[
 ]
 TaskArgument = Annotated[str, typer.Argument(help="The task.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the lineage entries as JSON lines.")]
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the command that these arguments name."""
+    app(args=list(arguments), prog_name="freshet models")
 
 
 class UnknownTaskError(RejectError):

@@ -1,0 +1,1 @@
+"""`freshet backtest`: labeled files, replayed under several plans, and a table to choose from."""

@@ -1,0 +1,90 @@
+"""How far a backtest is: bars on a terminal, one line a window elsewhere."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+_STAGES = {
+    "encoding": "encoding the window",
+    "solving": "solving the head",
+    "rereading": "reading the log again",
+    "fitting": "fitting the encoder",
+    "recomputing": "encoding old records anew",
+    "exporting": "exporting and proving",
+}
+
+
+class Display:
+    """Told what a plan does; shows it.
+
+    Args:
+        console: where to; bars only where it is a terminal.
+        records: of the whole stream.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self, console: Console, *, records: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console
+        self._records = records
+        self._clock = clock
+        self._began = clock()
+        self._name = ""
+        self._bar: TaskID | None = None
+        self._bars = Progress(
+            TextColumn("{task.description:>12}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} records"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[doing]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def begin(self, name: str) -> None:
+        """A plan begins."""
+        self._name, self._began = name, self._clock()
+        self._bar = self._bars.add_task(name, total=self._records, doing="loading the base model")
+        self._line("begins")
+
+    def end(self, summary: str) -> None:
+        """The plan is done."""
+        if self._bar is not None:
+            self._bars.update(self._bar, completed=self._records, doing=summary)
+        self._line(summary)
+
+    def __call__(self, stage: str, /, **fields: Any) -> None:
+        """Take note of a step; `window` closes one."""
+        if stage == "window":
+            self._window(**fields)
+        elif self._bar is not None and stage in _STAGES:
+            step = f" {fields['step']}/{fields['steps']}" if stage == "fitting" else ""
+            self._bars.update(self._bar, doing=_STAGES[stage] + step)
+
+    def _window(self, *, records: int, prequential: float | None, **_rest: Any) -> None:
+        if self._bar is not None:
+            self._bars.update(self._bar, completed=records)
+        told = "nothing served yet" if prequential is None else f"right before {prequential:.3f}"
+        self._line(f"{records}/{self._records} records, {told}")
+
+    def _line(self, text: str) -> None:
+        if not self._console.is_terminal:
+            elapsed = self._clock() - self._began
+            self._console.print(f"{self._name}: {text} ({elapsed:.0f} s)", highlight=False)

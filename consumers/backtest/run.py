@@ -1,0 +1,124 @@
+"""A backtest from files to a table: slices, plans, one run each, joint training, the report."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from rich.console import Console
+
+from consumers.backtest.display import Display
+from consumers.backtest.options import BacktestOptions
+from consumers.backtest.plan_files import chosen_plans
+from consumers.backtest.slicing import make_slices
+from consumers.backtest.table import advice, by_slice, comparison
+from consumers.footprint import PeakMemory
+from consumers.settings import Settings
+from model.backtest.exam import Exam
+from model.backtest.joint import run_joint
+from model.backtest.plans import PlanOptions, named_plan
+from model.backtest.report import BacktestReport, PlanReport, SliceReport
+from model.backtest.run import Machine, run_plan
+from model.backtest.stream import Slice, Stream, stream_of
+from model.device import cap_threads
+from model.errors import ConfigError
+
+_SAMPLE_SECONDS = 0.5
+
+
+def run_backtest(options: BacktestOptions, settings: Settings, console: Console) -> BacktestReport:
+    """Compare plans on a stream, write the report, show the table.
+
+    1. Cut the files into slices; find the plans: what cannot work is told before anything runs.
+    2. Learn the stream under each plan, then all of it at once where joint training is asked for.
+    3. Write the report; show the table and what it suggests.
+
+    Raises:
+        ConfigError: a plan or an option cannot work.
+        DatasetError: a file cannot be used.
+    """
+    cap_threads(settings.threads)
+    _check_writable(options.report)
+    sliced = make_slices(options.slicing)  # 1.
+    asked = PlanOptions(
+        window=options.window, memory=options.memory, epochs=options.epochs, no_log=options.no_log
+    )
+    task = options.slicing.task
+    config = settings.task(task)
+    plans = chosen_plans(options.compare, config, asked)
+    for note in sliced.notes:
+        console.print(note, highlight=False, markup=False)
+    stream = stream_of(task, sliced.slices, seed=options.slicing.seed)
+    exam = Exam(stream.slices)
+    machine = Machine(
+        cache=settings.cache.expanduser(), device=settings.device, threads=settings.threads
+    )
+    reports: dict[str, PlanReport] = {}
+    joint = None
+    with Display(console, records=len(stream.records)) as display:  # 2.
+        for plan in plans:
+            display.begin(plan.name)
+            reports[plan.name] = run_plan(
+                plan, stream, exam, machine=machine, watch_memory=_watch, told=display
+            )
+            display.end(_reached(reports[plan.name]))
+        if options.joint:
+            display.begin("joint")
+            joint = run_joint(
+                named_plan("default", config, asked),
+                stream,
+                exam,
+                device=settings.device,
+                watch_memory=_watch,
+                told=display,
+            )
+            display.end(_reached(joint))
+    report = _report(stream, reports, joint, options)  # 3.
+    if options.report is not None:
+        options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    show(report, console)
+    return report
+
+
+def show(report: BacktestReport, console: Console) -> None:
+    """The comparison, the slices where there are several, and the advice."""
+    console.print(comparison(report))
+    if len(report.slices) > 1:
+        console.print(by_slice(report))
+    console.print(advice(report), highlight=False)
+
+
+def _watch() -> AbstractContextManager[PeakMemory]:
+    return PeakMemory().watching(every_seconds=_SAMPLE_SECONDS)
+
+
+def _reached(plan: PlanReport) -> str:
+    return f"average accuracy {plan.average_accuracy:.3f}, forgetting {plan.forgetting:.3f}"
+
+
+def _report(
+    stream: Stream,
+    plans: dict[str, PlanReport],
+    joint: PlanReport | None,
+    options: BacktestOptions,
+) -> BacktestReport:
+    return BacktestReport(
+        task=stream.task,
+        seed=options.slicing.seed,
+        window=options.window,
+        slices=[_slice(each) for each in stream.slices],
+        plans=plans,
+        joint=joint,
+    )
+
+
+def _slice(each: Slice) -> SliceReport:
+    return SliceReport(
+        name=each.name,
+        train_records=len(each.train),
+        test_records=len(each.test),
+        labels=list(dict.fromkeys(text.label for text in each.train)),
+    )
+
+
+def _check_writable(report: Path | None) -> None:
+    if report is not None and not report.parent.is_dir():
+        raise ConfigError(f"--report is {report}: there is no folder {report.parent}")

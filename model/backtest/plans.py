@@ -1,0 +1,127 @@
+"""The plans that a backtest compares, each what it changes in a task's configuration.
+
+`naive` and `replay` are the baselines of the field, fitted after every window with the full encoder
+and a trained softmax head; they record what the gate says without obeying it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from model.config import TaskConfig
+from model.errors import ConfigError
+
+Overrides = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestPlan:
+    """A name and the configuration that it stands for."""
+
+    name: str
+    config: TaskConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What the user asks of every plan."""
+
+    window: int
+    """Records in a window."""
+    memory: int
+    """Records in the replay memory of the plan `replay`, and of every plan under `no_log`."""
+    epochs: int | None = None
+    """Of every fit; None leaves it to the configuration."""
+    no_log: bool = False
+    """Older records come from the memory alone."""
+
+
+def known_plans() -> tuple[str, ...]:
+    """Every name that is a plan; beside these, a YAML file is one."""
+    return (*dict.fromkeys(("default", "head", "naive", "replay", *_methods())),)
+
+
+def named_plan(name: str, config: TaskConfig, options: PlanOptions) -> BacktestPlan:
+    """The plan of this name over the task's configuration.
+
+    Raises:
+        ConfigError: there is none, with all names, or its configuration cannot work.
+    """
+    if name not in known_plans():
+        msg = f"no plan {name!r}: a plan is a YAML file or one of {', '.join(known_plans())}"
+        raise ConfigError(msg)
+    return made_plan(name, _overrides(name, options), config, options)
+
+
+def made_plan(
+    name: str, overrides: Overrides, config: TaskConfig, options: PlanOptions
+) -> BacktestPlan:
+    """A plan of its own: overrides of the task's configuration, then what the user asked of all.
+
+    Raises:
+        ConfigError: the configuration cannot work, with every fault.
+    """
+    asked: list[Overrides] = [{"window": {"records": options.window}}]
+    if options.epochs is not None:
+        asked.append({"fit": {"epochs": options.epochs}})
+    below: list[Overrides] = [config.model_dump(mode="json")]
+    if options.no_log:
+        # `naive` and a file may want another memory; the log stays closed to them all.
+        below.append(_memory_alone(options.memory))
+        asked.append({"refresh": {"read_log": False}})
+    layers = [*below, overrides, *asked]
+    try:
+        return BacktestPlan(name, TaskConfig.model_validate(overlaid(layers)))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (it is {fault['input']!r:.80})"
+            for fault in error.errors()
+        )
+        raise ConfigError(f"plan {name}: {faults}") from error
+
+
+def overlaid(layers: Sequence[Overrides]) -> dict[str, Any]:
+    """Nested mappings laid over each other, the last on top."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            held = merged.get(key)
+            both = isinstance(held, Mapping) and isinstance(value, Mapping)
+            merged[key] = overlaid([held, value]) if both else value  # type: ignore[list-item]
+    return merged
+
+
+def _overrides(name: str, options: PlanOptions) -> Overrides:
+    match name:
+        case "default":
+            return {}
+        case "head":
+            return {"refresh": {"enabled": False}}
+        case "naive":
+            return _baseline(options, method="finetune", memory=0)
+        case "replay":
+            return _baseline(options, method="replay", memory=options.memory)
+        case _:
+            return {"method": name}
+
+
+def _baseline(options: PlanOptions, *, method: str, memory: int) -> Overrides:
+    """Fine-tuning after every window, on the window alone or with as many from the memory."""
+    refresh = {"enabled": True, "newest_records": options.window, "replay_share": 0.5}
+    own: Overrides = {
+        "method": method,
+        "head": {"form": "softmax"},
+        "refresh": refresh,
+        "gate": {"obey": False},
+    }
+    return overlaid([own, _memory_alone(memory)])
+
+
+def _memory_alone(records: int) -> Overrides:
+    return {"refresh": {"read_log": False}, "replay_memory": {"records": records}}
+
+
+def _methods() -> Iterable[str]:
+    return get_args(TaskConfig.model_fields["method"].annotation)

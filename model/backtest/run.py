@@ -1,0 +1,136 @@
+"""Learns a stream under one plan, as the training role would have, and scores it slice by slice."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.artifacts import ArtifactStore
+from model.backtest.effort import Tally, WatchMemory
+from model.backtest.exam import Exam
+from model.backtest.figures import average_accuracy, forgetting
+from model.backtest.plans import BacktestPlan
+from model.backtest.report import PlanReport, RoundReport, WindowReport
+from model.backtest.stream import Stream
+from model.data import Progress
+from model.errors import RejectError
+from model.learner import Learner
+from model.lineage import LineageEntry
+from model.onnx_session import Device
+from model.update import WindowRecords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where plans run."""
+
+    cache: Path
+    """Folder for graph templates, which outlives the run."""
+    device: Device = "auto"
+    threads: int = 0
+    """Of onnxruntime; 0 is its own choice."""
+
+
+def run_plan(
+    plan: BacktestPlan,
+    stream: Stream,
+    exam: Exam,
+    *,
+    machine: Machine,
+    watch_memory: WatchMemory,
+    told: Progress,
+) -> PlanReport:
+    """Learn the stream window by window in a store of its own, which is removed afterwards.
+
+    1. Learn a window; refresh the encoder where that is due; what fails is written down.
+    2. Behind each slice's last record score what serves on every slice's test set.
+
+    A window may reach over the end of a slice: the slice is scored once that window is learned.
+    """
+    tally = Tally(told)
+    ends, windows, matrix = stream.ends(), [], []
+    with tempfile.TemporaryDirectory(prefix="freshet-backtest-") as folder:
+        learner = Learner(
+            ArtifactStore(folder),
+            cache=machine.cache,
+            device=machine.device,
+            threads=machine.threads,
+            progress=tally,
+        )
+        learner.warm_up(plan.config)
+        role = _Role(learner, plan, stream, tally, watch_memory)
+        for window in stream.windows(plan.config.window.records):
+            done = role.learn(window)  # 1.
+            windows.append(done)
+            told("window", **done.model_dump(exclude={"rounds"}))
+            while len(matrix) < len(ends) and ends[len(matrix)] <= done.records:  # 2.
+                state = learner.state(stream.task, plan.config)
+                right = exam.right(state.encoder, state.head, state.labels)
+                matrix.append([sum(flags) / len(flags) for flags in right])
+    return PlanReport(
+        average_accuracy=average_accuracy(matrix),
+        forgetting=forgetting(matrix),
+        accuracy_matrix=matrix,
+        accuracy_before=[0.0] * len(ends),
+        prequential=[window.prequential for window in windows],
+        seconds=sum(window.seconds for window in windows),
+        sample_steps=tally.sample_steps,
+        forward_passes=tally.forward_passes,
+        peak_memory_bytes=max(window.peak_memory_bytes for window in windows),
+        windows=windows,
+        test_right=[list(flags) for flags in right],
+        config=plan.config.model_dump(mode="json"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """Does what the training role does with a window."""
+
+    learner: Learner
+    plan: BacktestPlan
+    stream: Stream
+    tally: Tally
+    watch_memory: WatchMemory
+
+    def learn(self, window: WindowRecords) -> WindowReport:
+        """An increment and, where one is due, a refresh."""
+        before = self.tally.sample_steps, self.tally.forward_passes
+        began = time.perf_counter()
+        with self.watch_memory() as memory:
+            rounds = [self._increment(window)]
+            if why := self.learner.due(self.stream.task, self.plan.config):
+                rounds.append(self._refresh(why))
+        return WindowReport(
+            records=window.window.span.end,
+            prequential=rounds[0].evaluation.prequential_accuracy,
+            seconds=time.perf_counter() - began,
+            peak_memory_bytes=memory.peak_bytes,
+            sample_steps=self.tally.sample_steps - before[0],
+            forward_passes=self.tally.forward_passes - before[1],
+            rounds=[_round(entry) for entry in rounds],
+        )
+
+    def _increment(self, window: WindowRecords) -> LineageEntry:
+        task, config = self.stream.task, self.plan.config
+        try:
+            return self.learner.increment(task, [window], config)
+        except RejectError as error:
+            return self.learner.fail(task, [window.window], str(error), config)
+
+    def _refresh(self, why: str) -> LineageEntry:
+        task, config = self.stream.task, self.plan.config
+        try:
+            return self.learner.refresh(task, why, self.stream, config)
+        except RejectError as error:
+            return self.learner.fail_refresh(task, f"{why}: {error}", config)
+
+
+def _round(entry: LineageEntry) -> RoundReport:
+    return RoundReport(
+        sequence=entry.sequence,
+        kind=entry.kind,
+        outcome=entry.outcome.value,
+        reason=entry.evaluation.reason,
+        seconds=entry.evaluation.seconds,
+    )
