@@ -55,8 +55,6 @@ class FitReport:
     losses: tuple[float, ...]
     """Mean loss of each optimiser step."""
     seconds: float
-    head: tuple[NDArray[np.float32], NDArray[np.float32]]
-    """Weights (C, D) over features of unit length, and bias (C,), of the softmax head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +74,6 @@ class Champion:
     head: LinearHead
     taught: NDArray[np.int64]
     """(C',) its columns that have learned records."""
-
-    def head_over_features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The softmax head's weights (C, D) and bias (C,) for features of unit length."""
-        weight = self.head.weight.detach() * self._scale
-        return weight.cpu().numpy(), self.head.bias.detach().cpu().numpy()
 
 
 def fit_encoder(
@@ -164,7 +157,6 @@ def fit_encoder(
         optimiser_steps=len(values),
         losses=tuple(values),
         seconds=time.perf_counter() - started,
-        head=model.head_over_features(),
     )
     return Refitted(widened(found[0], encoder), found[1], report)
 

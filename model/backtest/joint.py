@@ -11,7 +11,6 @@ from model.backtest.stream import Stream
 from model.data import Progress
 from model.encoder import Encoder
 from model.fit import fit_encoder
-from model.head import LinearHead
 from model.onnx_session import Device
 from model.update import seed_of
 
@@ -36,7 +35,7 @@ def run_joint(
     encoder = Encoder.load(config.encoder.base_model, config=config.encoder, device=device)
     began = time.perf_counter()
     with watch_memory() as memory:
-        fitted, report = fit_encoder(
+        fitted = fit_encoder(
             encoder,
             [text.text for text in texts],
             [labels.index(text.label) for text in texts],
@@ -46,16 +45,14 @@ def run_joint(
             progress=told,
         )
     seconds = time.perf_counter() - began
-    weight, bias = report.head
-    head = LinearHead(weight, bias, 1.0, "discriminant", 0.0)
-    right = exam.right(fitted, head, labels)
+    right = exam.right(fitted.encoder, fitted.head, labels)
     matrix = [[sum(flags) / len(flags) for flags in right]]
     window = WindowReport(
         records=len(texts),
         prequential=None,
         seconds=seconds,
         peak_memory_bytes=memory.peak_bytes,
-        sample_steps=report.sample_steps,
+        sample_steps=fitted.report.sample_steps,
         forward_passes=0,
         rounds=[],
     )
@@ -66,7 +63,7 @@ def run_joint(
         accuracy_before=[0.0] * len(stream.slices),
         prequential=[None],
         seconds=seconds,
-        sample_steps=report.sample_steps,
+        sample_steps=fitted.report.sample_steps,
         forward_passes=0,
         peak_memory_bytes=memory.peak_bytes,
         windows=[window],

@@ -48,7 +48,8 @@ def run_plan(
     A window may reach over the end of a slice: the slice is scored once that window is learned.
     """
     tally = Tally(told)
-    ends, windows, matrix = stream.ends(), [], []
+    ends, windows = stream.ends(), list[WindowReport]()
+    matrix: list[list[float]] = []
     with tempfile.TemporaryDirectory(prefix="freshet-backtest-") as folder:
         learner = Learner(
             ArtifactStore(folder),
