@@ -96,6 +96,11 @@ class RefreshConfig(_Config):
     """Share of older records, drawn from the log, in what a refresh fits on."""
     reread_records: AtLeastOne = 10_000
     """Most records that are read again, newest first, to recompute the statistics."""
+    reread_seconds: Positive | None = None
+    """Longest time to encode them again, else no limit. What it leaves out gets mapped features."""
+    read_log: bool = True
+    """Whether a refresh may read the whole log. Otherwise it reads the rounds since the last
+    refresh, and of older records only those that the replay memory holds."""
 
 
 class FitConfig(_Config):
@@ -137,10 +142,21 @@ class HoldoutConfig(_Config):
     salt: str = "freshet"
     """Key of that hash."""
     memory_records: AtLeastOne = 2000
-    """Most held-out records that are kept, over all labels."""
+    """Most held-out records that are kept, over all labels, recent rounds apart."""
+    memory_bytes: AtLeastOne = 8_000_000
+    """Most bytes of their texts, UTF-8, recent rounds apart."""
     recent_windows: AtLeastOne = 5
     """Rounds whose held-out records are pooled as *new*, the last that brought any; older ones are
     *old*. A round may take several windows."""
+
+
+class ReplayMemoryConfig(_Config):
+    """Learned records that are kept with their texts, balanced over labels and sources."""
+
+    records: AtLeastOne = 2000
+    """Most records."""
+    bytes: AtLeastOne = 8_000_000
+    """Most bytes of their texts, UTF-8."""
 
 
 class GateConfig(_Config):
@@ -228,6 +244,7 @@ class TaskConfig(_Config):
     methods: MethodsConfig = MethodsConfig()
     """What a refresh does beside minimising cross-entropy on these records."""
     holdout: HoldoutConfig = HoldoutConfig()
+    replay_memory: ReplayMemoryConfig = ReplayMemoryConfig()
     gate: GateConfig = GateConfig()
     feedback: FeedbackConfig = FeedbackConfig()
     monitor: MonitorConfig = MonitorConfig()

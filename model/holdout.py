@@ -1,23 +1,18 @@
-"""The holdout memory: records that are never learned, a fair sample of all that came by.
+"""The holdout memory: records that are never learned, a fair sample of all that came by."""
 
-A hash-keyed reservoir: what is kept depends on the ids alone, so order, redelivery and partitions
-do not change it and there is no random state to save.
-"""
-
-import hashlib
-import io
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from model.errors import ArtifactRefusedError
+from model.memory_file import from_parquet, to_parquet
+from model.reservoir import merged, selected
 
-_PERSON = b"freshet.holdout"
+_KEY = b"freshet.holdout"
+_WHAT = "holdout memory"
 _SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -30,8 +25,9 @@ _SCHEMA = pa.schema(
         pa.field("anchor_right", pa.bool_()),
     ]
 )
-_BEFORE_ANCHORS = pa.schema(list(_SCHEMA)[:-1])
-"""The columns of files that earlier versions wrote."""
+
+UNBOUNDED = 2**63 - 1
+"""A budget of bytes that never binds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +49,22 @@ class HoldoutRow:
 class HoldoutMemory:
     """Immutable: `add` and `remove` return a new memory, or this one where nothing changed.
 
-    Of each label the records with the smallest keyed hashes of their ids are kept. The capacity is
-    shared evenly over labels, and what a small label leaves goes to the larger ones: records are
-    ranked within their label, and the `capacity` lowest ranks stay, ties going to the smaller hash.
-    A record that is dropped would be dropped again whatever comes later, so a memory filled record
-    by record equals one filled at once (a removed record is not replaced by one dropped before).
+    What stays is `model.reservoir`'s choice. A removed record is not replaced by one that was
+    dropped before.
     """
 
-    def __init__(self, rows: Iterable[HoldoutRow] = (), *, capacity: int) -> None:
+    def __init__(
+        self, rows: Iterable[HoldoutRow] = (), *, capacity: int, text_bytes: int = UNBOUNDED
+    ) -> None:
         """Hold `rows` as they are; only `add` drops any.
 
         Raises:
-            ValueError: `capacity` is less than 1.
+            ValueError: `capacity` or `text_bytes` is less than 1.
         """
-        if capacity < 1:
-            raise ValueError(f"capacity is {capacity}, less than 1")
+        if capacity < 1 or text_bytes < 1:
+            raise ValueError(f"capacity is {capacity}, text_bytes {text_bytes}: less than 1")
         self._capacity = capacity
+        self._text_bytes = text_bytes
         # One order for equal contents: the same bytes, and the same batches of texts.
         self._rows = tuple(sorted(rows, key=lambda row: (row.sequence, row.id)))
 
@@ -88,21 +84,21 @@ class HoldoutMemory:
     def add(self, rows: Iterable[HoldoutRow], *, recent_from: int | None = None) -> Self:
         """Offer records.
 
-        An id that is held with the same label keeps its lowest sequence; with another label the
-        higher sequence wins.
-
         Args:
             rows: the records offered.
-            recent_from: records of this sequence or a later one are all kept, outside the capacity,
+            recent_from: records of this sequence or a later one are all kept, outside the budgets,
                 until a later call moves the limit past them and they compete. Without it every
                 record competes at once; a long-lived memory then holds hardly any recent ones.
         """
-        held = {row.id: row for row in self._rows}
-        for row in rows:
-            held[row.id] = _preferred(held.get(row.id), row)
-        recent = [r for r in held.values() if recent_from is not None and r.sequence >= recent_from]
+        held = merged([*self._rows, *rows])
+        recent = [row for row in held if recent_from is not None and row.sequence >= recent_from]
         spared = {row.id for row in recent}
-        kept = _lowest_ranks((r for r in held.values() if r.id not in spared), self._capacity)
+        kept = selected(
+            (row for row in held if row.id not in spared),
+            records=self._capacity,
+            text_bytes=self._text_bytes,
+            key=_KEY,
+        )
         return self._with([*recent, *kept])
 
     def remove(self, ids: Iterable[str]) -> Self:
@@ -132,63 +128,22 @@ class HoldoutMemory:
         return tuple(row for row in self._rows if row.sequence < since_sequence)
 
     def to_bytes(self) -> bytes:
-        """As Parquet, zstd; equal memories give equal bytes."""
-        table = pa.table(
-            {field: [getattr(row, field) for row in self._rows] for field in _SCHEMA.names},
-            schema=_SCHEMA,
-        )
-        sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd")
-        return sink.getvalue()
+        """As Parquet; equal memories give equal bytes."""
+        return to_parquet(self._rows, _SCHEMA)
 
     @classmethod
-    def from_bytes(cls, raw: bytes, *, capacity: int) -> Self:
-        """Read what `to_bytes` wrote; a smaller capacity takes effect with the next `add`.
+    def from_bytes(cls, raw: bytes, *, capacity: int, text_bytes: int = UNBOUNDED) -> Self:
+        """Read what `to_bytes` wrote; smaller budgets take effect with the next `add`.
 
         Raises:
             ArtifactRefusedError: it is truncated, tampered with or something else.
         """
-        try:
-            table = pq.read_table(io.BytesIO(raw))
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise ArtifactRefusedError(f"not a holdout memory: {error}") from error
-        if table.schema.equals(_BEFORE_ANCHORS):
-            unknown_yet = pa.nulls(table.num_rows, pa.bool_())
-            table = table.append_column(_SCHEMA.field("anchor_right"), unknown_yet)
-        if not table.schema.equals(_SCHEMA):
-            raise ArtifactRefusedError(f"not a holdout memory: columns {table.schema.names}")
-        rows = [HoldoutRow(**values) for values in table.to_pylist()]
+        rows = [HoldoutRow(**values) for values in from_parquet(raw, _SCHEMA, what=_WHAT)]
         unknown = {row.part for row in rows} - {"select", "judge"}
         if unknown or len({row.id for row in rows}) != len(rows):
-            raise ArtifactRefusedError(f"not a holdout memory: parts {unknown} or repeated ids")
-        return cls(rows, capacity=capacity)
+            raise ArtifactRefusedError(f"not a {_WHAT}: parts {unknown} or repeated ids")
+        return cls(rows, capacity=capacity, text_bytes=text_bytes)
 
     def _with(self, rows: list[HoldoutRow]) -> Self:
-        changed = type(self)(rows, capacity=self._capacity)
+        changed = type(self)(rows, capacity=self._capacity, text_bytes=self._text_bytes)
         return self if changed.rows == self._rows else changed
-
-
-def _lowest_ranks(rows: Iterable[HoldoutRow], capacity: int) -> list[HoldoutRow]:
-    by_label: dict[str, list[tuple[bytes, HoldoutRow]]] = defaultdict(list)
-    for row in rows:
-        by_label[row.label].append((_hash(row.id), row))
-    ranked = [
-        (rank, key, row)
-        for held in by_label.values()
-        for rank, (key, row) in enumerate(sorted(held, key=lambda pair: pair[0]))
-    ]
-    ranked.sort(key=lambda item: item[:2])
-    return [row for _, _, row in ranked[:capacity]]
-
-
-def _hash(record_id: str) -> bytes:
-    raw = record_id.encode(errors="surrogatepass")
-    return hashlib.blake2b(raw, digest_size=16, person=_PERSON).digest()
-
-
-def _preferred(held: HoldoutRow | None, offered: HoldoutRow) -> HoldoutRow:
-    if held is None:
-        return offered
-    if held.label == offered.label:
-        return min(held, offered, key=lambda row: row.sequence)
-    return max(held, offered, key=lambda row: (row.sequence, row.label))

@@ -87,7 +87,8 @@ def take_in(
                     taken_back[record.id] = known
     placed = [_placed(record, split) for record in fresh.values()]
     corrected = len(taken_back)
-    conflicting, superseded = _conflicts(placed, journal)
+    superseded, repeats = _known_texts(placed, journal)
+    conflicting = len(superseded)
     if config.conflicting_labels == "newest":
         taken_back |= {row.id: row for row in superseded if isinstance(row, Row)}
         older = {item.record.id for item in superseded if isinstance(item, Taken)}
@@ -101,6 +102,7 @@ def take_in(
         trimmed=trimmed,
         corrected=corrected,
         conflicting=conflicting,
+        repeated=sum(item.record.id in repeats for item in taken),
     )
     grown = _grown(labels, taken, limit=config.max_new_labels)
     return Intake(taken, tuple(taken_back.values()), counts, through, grown)
@@ -111,18 +113,27 @@ def _placed(record: Record, split: HoldoutConfig) -> Taken:
     return Taken(record, part, text_hash(record.text))
 
 
-def _conflicts(placed: Sequence[Taken], journal: Journal) -> tuple[int, list[Taken | Row]]:
-    """Count texts that come with another label under another id, and name the older of each two."""
+def _known_texts(
+    placed: Sequence[Taken], journal: Journal
+) -> tuple[list[Taken | Row], frozenset[str]]:
+    """Texts that are known under another id.
+
+    With another label they conflict: the older of each two is named. With the same label they
+    repeat: the ids of the newer ones.
+    """
     newest: dict[str, Taken | Row] = {}
     superseded: list[Taken | Row] = []
+    repeats: set[str] = set()
     for item in placed:
         other = newest.get(item.text_hash) or journal.of_text(item.text_hash)
         if other is not None:
             record_id, label = _id_and_label(other)
             if record_id != item.record.id and label != item.record.label:
                 superseded.append(other)
+            elif record_id != item.record.id:
+                repeats.add(item.record.id)
         newest[item.text_hash] = item
-    return len(superseded), superseded
+    return superseded, frozenset(repeats)
 
 
 def _id_and_label(known: Taken | Row) -> tuple[str, str]:

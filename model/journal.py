@@ -51,6 +51,8 @@ class Row:
     """What it counts for in the statistics; after a partial re-read more than 1."""
     features: NDArray[np.float32] | None
     """(D,) under the encoder of the task; None where it was not encoded again."""
+    mapped: bool = False
+    """Whether they are not the encoder's own: they were carried over from an earlier one."""
 
 
 class Journal:
@@ -125,6 +127,7 @@ def to_parquet(rows: Iterable[Row], *, dim: int) -> bytes:
         dim,
         mask=pa.array([row.features is None for row in held], pa.bool_()),
     )
+    columns["mapped"] = pa.array([row.mapped for row in held], pa.bool_())
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink, compression="zstd", use_dictionary=True)
     return sink.getvalue()
@@ -141,6 +144,8 @@ def from_parquet(data: bytes) -> list[Row]:
         columns = [table.column(name).to_pylist() for name, _ in _FIELDS]
         features = table.column("features").combine_chunks()
         missing = features.is_null().to_pylist()
+        has_flag = "mapped" in table.column_names  # journals of earlier versions have none
+        mapped = table.column("mapped").to_pylist() if has_flag else [False] * table.num_rows
         matrix = np.asarray(features.values, dtype=np.float32).reshape(
             table.num_rows, features.type.list_size
         )
@@ -149,6 +154,10 @@ def from_parquet(data: bytes) -> list[Row]:
         raise ArtifactRefusedError(msg) from error
     names = [name for name, _ in _FIELDS]
     return [
-        Row(**dict(zip(names, values, strict=True)), features=None if absent else matrix[index])
-        for index, (absent, *values) in enumerate(zip(missing, *columns, strict=True))
+        Row(
+            **dict(zip(names, values, strict=True)),
+            features=None if absent else matrix[index],
+            mapped=flag,
+        )
+        for index, (absent, flag, *values) in enumerate(zip(missing, mapped, *columns, strict=True))
     ]

@@ -10,6 +10,7 @@ from model.data import Log, Progress
 from model.due import refresh_due
 from model.encoder import Encoder
 from model.exporter import Exporter
+from model.feature_cache import FeatureCache
 from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.onnx_session import Device
 from model.refresh import refresh
@@ -39,7 +40,7 @@ class Learner:
 
     Args:
         store: where versions live.
-        cache: folder of this machine for graph templates.
+        cache: folder of this machine for graph templates, and features while a refresh runs.
         device: where models run.
         threads: of onnxruntime while it proves; 0 is its own choice.
         progress: told how far a round is.
@@ -61,6 +62,7 @@ class Learner:
         self._progress = progress
         self._clock = clock
         self._exporter = Exporter(store, cache, threads=threads)
+        self._feature_cache = FeatureCache(cache / "features")
         self._states: dict[str, TaskState] = {}
         self._base_models: dict[EncoderConfig, Encoder] = {}
 
@@ -122,6 +124,7 @@ class Learner:
             config=config,
             lineage=lineage,
             exporter=self._exporter,
+            cache=self._feature_cache,
             progress=self._progress,
             clock=self._clock,
         )

@@ -46,6 +46,8 @@ class StateFiles(_Part):
     holdout: Artifact
     head: Artifact | None
     """safetensors: the head of the version that serves after this entry."""
+    replay: Artifact | None = None
+    """Parquet: learned records with their texts; entries of earlier versions have none."""
 
 
 class AnchorRef(_Part):

@@ -1,83 +1,180 @@
 """Recomputes what a task knows of its records under another encoder."""
 
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from model.config import RefreshConfig
 from model.data import Progress, Record
 from model.deltas import applied
 from model.encoder import Encoder, Features
+from model.feature_cache import FeatureCache
+from model.feature_map import FeatureMap, fit_map
 from model.journal import Row
-from model.reread import Reread
+from model.reencode import Seconds, reencoded
+from model.reread import Reread, not_learned
 from model.splits import text_hash
-from model.state import TaskState
+from model.state import TaskState, stacked
 from model.statistics import Statistics
 
 
-def recomputed(
-    state: TaskState, encoder: Encoder, reread: Reread, *, projected: int, progress: Progress
-) -> tuple[TaskState, tuple[Row, ...]]:
-    """The state under the new encoder, with every row that is still known.
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """The state under the new encoder, every row that is still known, and how it was come by."""
 
-    Rows whose records were not read again stay known by id, without features. `projected` is how
-    many random features the statistics hold from now on.
+    state: TaskState
+    rows: tuple[Row, ...]
+    covered: float
+    """Share of the learned records whose features are the new encoder's own."""
+    metrics: dict[str, float]
+
+
+def recomputed(
+    state: TaskState,
+    encoder: Encoder,
+    reread: Reread,
+    *,
+    config: RefreshConfig,
+    projected: int,
+    cache: FeatureCache,
+    progress: Progress,
+    clock: Seconds = time.monotonic,
+) -> Recomputed:
+    """What is known, under the new encoder.
+
+    1. Records that were read again are encoded, as far as the budget goes.
+    2. Rows whose texts are gone get mapped features; where no map can be fitted they stay known by
+       id, without features.
+    3. Each label weighs as often as it was seen: what lies behind the journal is made up for by
+       weight.
+
+    Args:
+        state: under the encoder before.
+        encoder: the new one.
+        reread: the records at hand.
+        config: the budget.
+        projected: how many random features the statistics hold from now on.
+        cache: of features.
+        progress: told how many texts are encoded.
+        clock: monotonic, in seconds.
     """
-    records = [*reread.learned, *reread.apart]
     holdout = state.holdout.rows
-    progress("recomputing", records=len(records) + len(holdout))
-    features = encoder.features([record.text for record, _ in records])
-    held_out = encoder.features([row.text for row in holdout])
+    at_hand = len(reread.learned) + len(reread.apart)
+    progress("recomputing", records=at_hand + len(holdout))
+    held_out = cache.features(encoder, [row.text for row in holdout])
+    encoded = reencoded(  # 1.
+        encoder,
+        reread,
+        cache=cache,
+        seconds=config.reread_seconds,
+        first_per_label=config.min_records_per_label,
+        clock=clock,
+    )
+    records = [*encoded.reread.learned, *encoded.reread.apart]
+    features = encoded.features
     by_id = {row.id: held_out[number] for number, row in enumerate(holdout)}
-    weights = _weights(reread.learned, state)
     again = {
-        record.id: _row(
-            record,
-            sequence,
-            1.0 if sequence in state.set_apart else weights[record.label],
-            features[number],
-        )
+        record.id: _row(record, sequence, features[number])
         for number, (record, sequence) in enumerate(records)
     }
+    carried = _carried(state, again)  # 2.
+    known = {**carried, **again}
+    weights = _weights((row for row in known.values() if _counts(row, state)), state)  # 3.
+    known = {
+        record_id: replace(row, weight=weights[row.label]) if _counts(row, state) else row
+        for record_id, row in known.items()
+    }
     rows = tuple(
-        again.get(row.id) or replace(row, features=by_id.get(row.id)) for row in state.journal
+        known.get(row.id) or replace(row, features=by_id.get(row.id), mapped=False)
+        for row in state.journal
     )
     index = state.label_index()
-    apart = {
-        sequence: tuple(row for row in rows if row.sequence == sequence)
-        for sequence in state.set_apart
-    }
-    learned = [again[record.id] for record, _ in reread.learned]
-    statistics = applied(
-        Statistics.empty(encoder.dim, len(index), projected=projected), learned, index
-    )
     refreshed = replace(
         state,
         encoder=encoder,
-        statistics=statistics,
+        statistics=applied(
+            Statistics.empty(encoder.dim, len(index), projected=projected),
+            [row for row in known.values() if _counts(row, state)],
+            index,
+        ),
         journal=state.journal.replaced(rows),
-        set_apart=apart,
+        set_apart={
+            sequence: tuple(row for row in rows if row.sequence == sequence)
+            for sequence in state.set_apart
+        },
         features=by_id,
     )
-    return refreshed, rows
+    figures = {
+        "encoded_records": len(records) + len(holdout),
+        "mapped_records": len(carried),
+        "remembered_records": reread.remembered,
+        "uncovered_labels": _uncovered(state, refreshed),
+    }
+    return Recomputed(
+        state=refreshed,
+        rows=rows,
+        covered=min(1.0, len(encoded.reread.learned) / max(1.0, state.statistics.num_records)),
+        metrics={name: float(figure) for name, figure in figures.items() if figure},
+    )
 
 
-def uncovered(state: TaskState, refreshed: TaskState) -> dict[str, float]:
-    """How many learned labels have no record left in the log: the new head cannot give them."""
+def _uncovered(state: TaskState, refreshed: TaskState) -> int:
+    """How many learned labels have no record left: the new head cannot give them."""
     before = state.statistics.counts > 0
-    lost = int((before & (refreshed.statistics.counts[: len(before)] == 0)).sum())
-    return {"uncovered_labels": float(lost)} if lost else {}
+    return int((before & (refreshed.statistics.counts[: len(before)] == 0)).sum())
 
 
-def _weights(learned: Sequence[tuple[Record, int]], state: TaskState) -> Mapping[str, float]:
+def _carried(state: TaskState, again: Mapping[str, Row]) -> dict[str, Row]:
+    """Rows that were not read again, with mapped features, by id."""
+    given_up = state.tip.given_up if state.tip else ()
+    gone = [
+        row
+        for row in state.journal
+        if row.part == "learn"
+        and row.features is not None
+        and row.id not in again
+        and row.sequence not in given_up
+    ]
+    carry = _map(state, again) if gone else None
+    if carry is None:
+        return {}
+    dim = state.encoder.dim
+    moved = carry(stacked([row.features for row in gone if row.features is not None], dim))
+    return {
+        row.id: replace(row, features=moved[number], mapped=True) for number, row in enumerate(gone)
+    }
+
+
+def _map(state: TaskState, again: Mapping[str, Row]) -> FeatureMap | None:
+    """A map fitted on the records that have exact features under both encoders."""
+    old: list[Features] = []
+    new: list[Features] = []
+    for row in state.journal:
+        now = again.get(row.id)
+        if now is None or now.features is None or row.features is None or row.mapped:
+            continue
+        old.append(row.features)
+        new.append(now.features)
+    dim = state.encoder.dim
+    return fit_map(stacked(old, dim), stacked(new, dim))
+
+
+def _counts(row: Row, state: TaskState) -> bool:
+    """Whether a row is learned, not set apart."""
+    return row.sequence not in not_learned(state)
+
+
+def _weights(rows: Iterable[Row], state: TaskState) -> Mapping[str, float]:
     """What one record of each label stands for, so that labels weigh as often as they were seen."""
-    covered = Counter(record.label for record, _ in learned)
+    covered = Counter(row.label for row in rows)
     seen = dict(zip(state.labels, state.statistics.counts, strict=False))
     return {
         label: max(1.0, float(seen.get(label, 0.0)) / count) for label, count in covered.items()
     }
 
 
-def _row(record: Record, sequence: int, weight: float, features: Features) -> Row:
+def _row(record: Record, sequence: int, features: Features) -> Row:
     return Row(
         id=record.id,
         label=record.label,
@@ -88,6 +185,6 @@ def _row(record: Record, sequence: int, weight: float, features: Features) -> Ro
         partition=record.partition,
         offset=record.offset,
         event_time=record.event_time,
-        weight=weight,
+        weight=1.0,
         features=features,
     )

@@ -8,9 +8,10 @@ from model.data import Log, Progress
 from model.due import plan_after
 from model.evaluate import judge
 from model.exporter import Exporter
+from model.feature_cache import FeatureCache
 from model.head import LinearHead
 from model.lineage import Lineage
-from model.recompute import recomputed, uncovered
+from model.recompute import recomputed
 from model.refit import Refitted, refitted
 from model.release import Clock, Findings, Round, commit_round
 from model.reread import read_again
@@ -30,14 +31,16 @@ def refresh(
     config: TaskConfig,
     lineage: Lineage,
     exporter: Exporter,
+    cache: FeatureCache,
     progress: Progress,
     clock: Clock,
 ) -> Round:
     """Fit the encoder on new and replayed records, solve its head anew, prove it, write it down.
 
-    1. Read the learned records again from the log, newest rounds first, within the budget.
+    1. Read the learned records again, newest rounds first, within the budget: from the log, and
+       from the replay memory what it does not hold.
     2. Draw what to fit on: the newest and a replay sample; fit a copy of the encoder.
-    3. Recompute features; statistics weigh each label as often as it was seen.
+    3. Recompute features, map those whose texts are gone; labels weigh as often as they were seen.
     4. Solve, or take the head that was trained; compare with the champion on records that
        neither encoder nor head learned; decide.
     5. Export, prove, commit: the encoder and its head serve as the pair that was proven.
@@ -53,7 +56,7 @@ def refresh(
     findings = Findings(
         kind="refresh",
         outcome=Outcome.SKIPPED,
-        reason=f"refresh due ({why}), but the log holds none of the learned records any more",
+        reason=f"refresh due ({why}), but neither log nor memory holds a learned record",
         config=config,
         seed=seed_of(lineage.task, state.sequence, reread.spans),
         refresh_reads=reread.spans,
@@ -69,13 +72,16 @@ def refresh(
                 config=plan_after(state.tip).applied(config),
                 progress=progress,
             )
-            refreshed, rows = recomputed(  # 3.
+            renewed = recomputed(  # 3.
                 state,
                 fitted.encoder,
                 reread,
+                config=config.refresh,
                 projected=config.head.projection,
+                cache=cache,
                 progress=progress,
             )
+            refreshed = renewed.state
             head = _candidate_head(refreshed, fitted, config=config)
         with watch("evaluate"):  # 4.
             judged = judge(
@@ -94,24 +100,26 @@ def refresh(
             findings,
             outcome=judged.outcome,
             reason=f"{why}: {judged.reason}",
-            covered=min(1.0, len(reread.learned) / max(1.0, state.statistics.num_records)),
+            covered=renewed.covered,
             new=judged.new,
             old=judged.old,
             slices=judged.slices,
             metrics={
                 **judged.metrics,
-                **uncovered(state, refreshed),
+                **renewed.metrics,
                 "fit_sample_steps": float(fitted.report.sample_steps),
                 "fit_records": float(fitted.report.records),
             },
-            rows=rows if promoted else (),
+            rows=renewed.rows if promoted else (),
             snapshot=promoted,
             proof=state.holdout.rows[::-1],
         )
     progress("exporting", promoted=findings.outcome is Outcome.PROMOTED)
-    return commit_round(  # 5.
+    done = commit_round(  # 5.
         state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock
     )
+    cache.clear()
+    return done
 
 
 def _candidate_head(refreshed: TaskState, fitted: Refitted, *, config: TaskConfig) -> LinearHead:

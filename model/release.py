@@ -226,12 +226,15 @@ def _write_files(
         return lineage.store.put(f"{folder}/{name}", data())
 
     statistics, holdout, head = (held.statistics, held.holdout, held.head) if held else (None,) * 3
+    replay = held.replay if held else None
     if statistics is None or after.statistics is not before.statistics:
         statistics = written("statistics.safetensors", after.statistics.to_bytes)
     if holdout is None or after.holdout is not before.holdout:
         holdout = written("holdout.parquet", after.holdout.to_bytes)
     if after.head is not None and after.head is not before.head:
         head = written("head.safetensors", after.head.to_bytes)
+    if after.replay is not before.replay:
+        replay = written("replay.parquet", after.replay.to_bytes)
     journal = None
     if findings.rows:
         dim = after.encoder.dim
@@ -242,6 +245,7 @@ def _write_files(
         journal_is_snapshot=findings.snapshot,
         holdout=holdout,
         head=head,
+        replay=replay,
     )
 
 

@@ -1,10 +1,11 @@
-"""Reads the learned records back from the log, as a refresh needs them."""
+"""Reads the learned records back, as a refresh needs them: from the log, else from the memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from model.config import RefreshConfig, TaskConfig
 from model.data import Log, Record
+from model.errors import SpanDeletedError
 from model.lineage import Lineage, LineageEntry
 from model.splits import split_of
 from model.state import TaskState
@@ -14,7 +15,7 @@ from schemas.evaluation import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """The learned records that the log still holds, oldest first, with the round that brought each.
+    """The learned records that are at hand, oldest first, with the round that brought each.
 
     Records of rejected rounds are apart: their features are kept up, they are not learned.
     """
@@ -22,14 +23,19 @@ class Reread:
     learned: tuple[tuple[Record, int], ...]
     apart: tuple[tuple[Record, int], ...]
     spans: tuple[Span, ...]
+    """What was read from the log."""
+    remembered: int = 0
+    """How many of the records came from the replay memory."""
 
 
 def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConfig) -> Reread:
     """The records that increments learned, newest rounds first until the budget is met.
 
-    Behind the budget only labels of which it holds too few are read on, so that none is lost.
-    A record counts once: of an id that the journal knows the record that it names, which a repeat
-    does not change, else the newest. Held-out texts are left out by the hash that held them out.
+    What the log does not give (retention has deleted it, or `read_log` forbids to read behind the
+    last refresh) comes from the replay memory. Behind the budget only labels of which it holds too
+    few are read on, so that none is lost. A record counts once: of an id that the journal knows the
+    record that it names, which a repeat does not change, else the newest. Held-out texts are left
+    out by the hash that held them out.
     """
     if state.tip is None:
         return Reread((), (), ())
@@ -37,26 +43,59 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     held: dict[str, tuple[Record, int]] = {}
     spans: list[Span] = []
     budget = _Budget(state, config.refresh)
-    for entry in lineage.back_from(state.tip):
+    for entry in _rounds(lineage, state.tip, read_log=config.refresh.read_log):
         if budget.spent:
             break
-        if not _taught(entry, state.tip):
-            continue
         for span in reversed(entry.spans):
             spans.append(span)
-            for record in reversed(log.read(lineage.task, span, strict=False)):
+            for record in reversed(_read(log, lineage.task, span)):
                 sequence = _brought_by(record, entry.sequence, held, state)
                 learnable = split_of(record.text, salt=split.salt, share=split.share) == "learn"
                 if sequence is not None and learnable and budget.takes(record, held):
                     held[record.id] = (record, sequence)
-    # Before the first version every round was rejected: there is nothing else to learn from.
-    apart = set(state.set_apart) if state.head is not None else set()
+    from_log = len(held)
+    for row in reversed(state.replay.rows):
+        sequence = None if row.id in held else _brought_by(row.record, row.sequence, held, state)
+        if sequence is not None and budget.takes(row.record, held):
+            held[row.id] = (row.record, sequence)
+    apart = not_learned(state)
     oldest_first = list(reversed(held.values()))
     return Reread(
         learned=tuple(item for item in oldest_first if item[1] not in apart),
         apart=tuple(item for item in oldest_first if item[1] in apart),
         spans=tuple(reversed(spans)),
+        remembered=len(held) - from_log,
     )
+
+
+def not_learned(state: TaskState) -> frozenset[int]:
+    """The rejected rounds whose records stay apart.
+
+    Before the first version every round was rejected: there is nothing else to learn from.
+    """
+    return frozenset(state.set_apart if state.head is not None else ())
+
+
+def _rounds(lineage: Lineage, tip: LineageEntry, *, read_log: bool) -> Iterator[LineageEntry]:
+    """The rounds whose spans may be read, newest first.
+
+    Without the log those since the last refresh that fitted: what came before it is gone.
+    """
+    for entry in lineage.back_from(tip):
+        if not read_log and entry.kind == "refresh" and entry.outcome in _FITTED:
+            return
+        if _taught(entry, tip):
+            yield entry
+
+
+def _read(log: Log, task: str, span: Span) -> list[Record]:
+    try:
+        return log.read(task, span, strict=False)
+    except SpanDeletedError:
+        return []  # deleted while it was being read
+
+
+_FITTED = (Outcome.PROMOTED, Outcome.REJECTED)
 
 
 class _Budget:
@@ -99,8 +138,12 @@ def _brought_by(
     """The round that brought a record, or None for a repeat or one that was corrected since."""
     row = state.journal.get(record.id)
     if row is not None:
-        same = (row.topic, row.partition, row.offset)
-        return row.sequence if same == (record.topic, record.partition, record.offset) else None
+        same = (row.topic, row.partition, row.offset) == (
+            record.topic,
+            record.partition,
+            record.offset,
+        )
+        return row.sequence if same else None
     newer = held.get(record.id)
     # Beyond the journal: where two rounds read the same record, the older one brought it.
     return entry if newer is None or newer[0] == record else None

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.anchor import Anchor
-from model.config import HoldoutConfig, TaskConfig
+from model.config import HoldoutConfig, ReplayMemoryConfig, TaskConfig
 from model.encoder import Encoder, Features
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
 from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.monitor import Probation
+from model.replay_memory import ReplayMemory
 from model.statistics import Statistics
+from schemas.model_version import Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class TaskState:
     holdout: HoldoutMemory
     features: Mapping[str, Features]
     """Features (D,) of the held-out records by id."""
+    replay: ReplayMemory
+    """Learned records with their texts; those of rejected rounds are apart in it."""
     anchor: Anchor | None = None
     """The version beside which candidates are tested too."""
     probation: Probation | None = None
@@ -84,8 +88,13 @@ def fresh_state(encoder: Encoder, config: TaskConfig, tip: LineageEntry | None =
         journal=Journal(horizon=config.duplicate_horizon_records),
         set_apart={},
         tries={},
-        holdout=HoldoutMemory(capacity=config.holdout.memory_records),
+        holdout=HoldoutMemory(
+            capacity=config.holdout.memory_records, text_bytes=config.holdout.memory_bytes
+        ),
         features={},
+        replay=ReplayMemory(
+            records=config.replay_memory.records, text_bytes=config.replay_memory.bytes
+        ),
     )
 
 
@@ -114,7 +123,9 @@ def load_state(
     newest = {row.id: row for row in rows}
     journal = Journal(rows, horizon=config.duplicate_horizon_records)
     holdout = HoldoutMemory.from_bytes(
-        store.fetch(tip.files.holdout), capacity=config.holdout.memory_records
+        store.fetch(tip.files.holdout),
+        capacity=config.holdout.memory_records,
+        text_bytes=config.holdout.memory_bytes,
     )
     return TaskState(
         tip=tip,
@@ -132,6 +143,7 @@ def load_state(
         tries=dict(zip(tip.set_apart, tip.set_apart_tries, strict=False)),
         holdout=holdout,
         features=_holdout_features(holdout, journal, encoder),
+        replay=_replay(lineage, tip.files.replay, config.replay_memory),
         anchor=_anchor(lineage, tip),
         probation=_probation(lineage, tip, encoder, encoder_of),
     )
@@ -169,6 +181,13 @@ def head_of(lineage: Lineage, entry: LineageEntry) -> LinearHead | None:
     """The head of the version that serves after an entry."""
     held = entry.files.head if entry.files else None
     return LinearHead.from_bytes(lineage.store.fetch(held)) if held else None
+
+
+def _replay(lineage: Lineage, file: Artifact | None, config: ReplayMemoryConfig) -> ReplayMemory:
+    if file is None:
+        return ReplayMemory(records=config.records, text_bytes=config.bytes)
+    raw = lineage.store.fetch(file)
+    return ReplayMemory.from_bytes(raw, records=config.records, text_bytes=config.bytes)
 
 
 def _journal_rows(lineage: Lineage, tip: LineageEntry, *, horizon: int) -> list[Row]:

@@ -25,6 +25,7 @@ from model.journal import Row
 from model.lineage import Lineage
 from model.monitor import Probation
 from model.release import Clock, Findings, Round, commit_round
+from model.remember import remembered
 from model.rollback import roll_back
 from model.state import TaskState
 from model.statistics import Statistics
@@ -163,6 +164,7 @@ def increment(
                 rows=(*rows, *back_again),
                 given_up=given_up,
             )
+        after = remembered(taken_in, after, intake, rows, findings.given_up)
     return commit_round(  # 5.
         state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock
     )

@@ -61,6 +61,8 @@ class RecordCounts(BaseModel):
     """Of those learned or held out: a known id with another label. Not counted apart."""
     conflicting: Count = 0
     """Of those learned or held out: a known text with another label, under another id."""
+    repeated: Count = 0
+    """Of those learned or held out: a known text with the same label, under another id."""
 
 
 class EvaluationEvent(Event):

@@ -167,6 +167,26 @@ def test_other_bytes_are_refused() -> None:
             HoldoutMemory.from_bytes(bad, capacity=9)
 
 
+def test_the_budget_of_bytes_holds_for_all_but_recent_records() -> None:
+    rows = [row(f"r{index}", sequence=index // 10) for index in range(30)]
+    memory = HoldoutMemory(capacity=99, text_bytes=50).add(rows, recent_from=2)
+
+    assert len(memory.recent(2)) == 10
+    assert 0 < sum(len(held.text) for held in memory.older(2)) <= 50
+    assert HoldoutMemory.from_bytes(
+        memory.to_bytes(), capacity=99, text_bytes=50
+    ).add([], recent_from=2).rows == memory.rows  # fmt: skip
+
+
+def test_sources_share_a_label_evenly() -> None:
+    rows = [row(f"w{index}", source="wire") for index in range(30)]
+    rows += [row(f"b{index}", source="web") for index in range(10)]
+
+    counts = Counter(held.source for held in HoldoutMemory(capacity=10).add(rows).rows)
+
+    assert counts == {"wire": 5, "web": 5}
+
+
 def test_a_memory_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity"):
         HoldoutMemory(capacity=0)

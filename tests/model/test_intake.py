@@ -112,6 +112,20 @@ def test_one_text_under_two_labels_and_ids_is_counted_as_a_conflict() -> None:
     assert intake.counts.conflicting == 1
 
 
+def test_one_text_under_two_ids_and_one_label_is_learned_and_counted_as_repeated() -> None:
+    record = a_record(0, text="Shares rose")
+    stream = [
+        a_record(1, text="shares  ROSE"),
+        a_record(2, text="Shares fell"),
+        a_record(3, text="shares fell"),
+    ]
+
+    intake = taken(stream, rows=[known(record)])
+
+    assert len(intake.taken) == 3
+    assert (intake.counts.repeated, intake.counts.conflicting) == (2, 0)
+
+
 def test_of_conflicting_labels_the_newest_stands_where_the_config_says_so() -> None:
     older = a_record(0, text="Shares rose")
     stream = [

@@ -1,9 +1,11 @@
 """The journal: which records are known, and how they were counted."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from model.errors import ArtifactRefusedError
@@ -38,6 +40,16 @@ def test_rows_come_back_from_parquet_bit_by_bit() -> None:
     ]
     assert read[1].features is None
     np.testing.assert_array_equal(read[0].features, rows[0].features)
+
+
+def test_a_journal_of_an_earlier_version_holds_no_mapped_rows() -> None:
+    rows = [replace(a_row("a"), mapped=True), a_row("b")]
+    raw = to_parquet(rows, dim=3)
+    sink = io.BytesIO()
+    pq.write_table(pq.read_table(io.BytesIO(raw)).drop_columns(["mapped"]), sink)
+
+    assert [row.mapped for row in from_parquet(raw)] == [True, False]
+    assert [row.mapped for row in from_parquet(sink.getvalue())] == [False, False]
 
 
 def test_no_rows_are_a_valid_file() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import FeedbackConfig, GateConfig
+from model.config import FeedbackConfig, GateConfig, ReplayMemoryConfig
 from model.data import Record
+from model.replay_memory import ReplayMemory
 from schemas.evaluation import Outcome
 from tests.model.loop import TASK, Loop, stream
 
@@ -15,6 +16,9 @@ ALWAYS = GateConfig(
     margin_new=1.0, margin_old=1.0, max_negative_flip_rate=1.0, insufficient_evidence="promote"
 )
 """A gate that lets every candidate pass, for tests of what comes behind it."""
+
+NOTHING_REMEMBERED = ReplayMemory(records=1, text_bytes=1)
+"""As it is read back from an entry of a version that had no replay memory."""
 
 
 @pytest.fixture
@@ -114,19 +118,37 @@ def test_statistics_and_holdout_are_those_of_the_new_encoder(
     )
 
 
-def test_what_retention_deleted_is_made_up_for_by_weight(loop: Loop, records: list[Record]) -> None:
-    before = loop.state().statistics
+@pytest.fixture
+def forgetful(tmp_path: Path, tiny_encoder_folder: Path, records: list[Record]) -> Loop:
+    """The same task with room for one replayed record, and rows of the newest 100 alone."""
+    loop = Loop(
+        tmp_path / "forgetful",
+        tiny_encoder_folder,
+        gate=ALWAYS,
+        replay_memory=ReplayMemoryConfig(records=1),
+        duplicate_horizon_records=100,
+    )
+    for start in (0, 60, 120):
+        loop.learn(records[start : start + 60])
+    return loop
 
-    entry = loop.refresh(records, deleted_below=90)
+
+def test_what_nobody_remembers_is_made_up_for_by_weight(
+    forgetful: Loop, records: list[Record]
+) -> None:
+    before = forgetful.state().statistics
+
+    entry = forgetful.refresh(records, deleted_below=90)
 
     assert entry.covered is not None
     assert 0.3 < entry.covered < 0.7
-    np.testing.assert_allclose(loop.state().statistics.counts, before.counts)
+    np.testing.assert_allclose(forgetful.state().statistics.counts, before.counts)
 
 
 def test_a_correction_after_a_partial_refresh_takes_back_one_record(
-    loop: Loop, records: list[Record]
+    forgetful: Loop, records: list[Record]
 ) -> None:
+    loop = forgetful
     loop.refresh(records, deleted_below=90)
     state = loop.state()
     heavy = next(r for r in state.journal if r.part == "learn" and r.features is not None)
@@ -168,11 +190,13 @@ def test_a_repeat_does_not_move_a_record_to_another_round(
     assert (known.sequence, known.offset) == (repeat.offset // 60, repeat.offset)
 
 
-def test_a_log_without_records_is_skipped_with_the_reason(loop: Loop) -> None:
+def test_a_refresh_without_log_and_memory_is_skipped_with_the_reason(loop: Loop) -> None:
+    loop.learner._hold(TASK, replace(loop.state(), replay=NOTHING_REMEMBERED))
+
     entry = loop.refresh([])
 
     assert entry.outcome is Outcome.SKIPPED
-    assert "the log holds none" in entry.evaluation.reason
+    assert "neither log nor memory" in entry.evaluation.reason
     assert entry.serving == 2
     assert loop.learner.due(TASK, loop.config) is None, "it is not tried again at once"
 
