@@ -166,7 +166,7 @@ def produce(
     }
 )
 def models(context: typer.Context) -> None:
-    """Look at the versions of a task: list, show, diff."""
+    """Look at the versions of a task, or go back to one: list, show, diff, rollback."""
     with _clean_errors():
         cli: Any = importlib.import_module("consumers.models_cli")
         cli.app(args=context.args, prog_name="freshet models")
