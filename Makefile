@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-ingest bench-demo clean
+.PHONY: help setup demo test lint bench bench-ingest bench-demo bench-gate clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-ingest: $(READY) ## Validated records a second, beside a plain Faust agent
 
 bench-demo: $(READY) ## Run the demo and hold it to its limits; DATA=file
 	$(BIN)/python benchmarks/demo.py $(if $(DATA),--data '$(DATA)')
+
+bench-gate: $(READY) ## What the gate lets through over one round and fifty, simulated
+	$(BIN)/python benchmarks/gate.py
 
 clean: ## Remove environments and caches; the store and the logs of demos stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

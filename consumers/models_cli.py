@@ -1,7 +1,9 @@
-"""`freshet models`: what the lineages in the store say, without touching them."""
+"""`freshet models`: what the lineages in the store say, and a way back to an older version."""
 
+import importlib
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -10,7 +12,7 @@ from rich.table import Table
 
 from consumers.settings import load_settings
 from model.artifacts import ArtifactStore
-from model.errors import NotFoundError, RejectError
+from model.errors import ConfigError, NotFoundError, RejectError
 from model.lineage import Lineage, LineageEntry, tasks_in
 from schemas.evaluation import Comparison
 
@@ -93,6 +95,48 @@ def diff(
         if value != others[name]:
             table.add_row(name, value, others[name])
     Console().print(table)
+
+
+@app.command()
+def rollback(
+    task: TaskArgument,
+    version: Annotated[
+        int | None, typer.Argument(help="Version to restore. Default: the one before what serves.")
+    ] = None,
+    *,
+    who: Annotated[str, typer.Option("--who", help="Who asks for it.")],
+    why: Annotated[str, typer.Option("--why", help="The reason, for the lineage.")],
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with `defaults` and `tasks`. Default: none.")
+    ] = None,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="Kafka brokers that learn of it at once.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Let an older version serve again; what was learned since is set apart and tried again.
+
+    Needs the extra `train`.
+    """
+    given = {"config": config, "bootstrap_servers": bootstrap_servers, "store": store}
+    settings = load_settings(**{name: held for name, held in given.items() if held is not None})
+    try:
+        rolling: Any = importlib.import_module("consumers.rollback")
+    except ModuleNotFoundError as error:
+        msg = f"a rollback needs the extra `train` ({error})"
+        raise ConfigError(msg) from error
+    entry, fault = rolling.roll_back(
+        settings, task, version, who=who, why=why, progress=_say_progress
+    )
+    typer.echo(f"{task}: entry {entry.sequence} serves; {entry.evaluation.reason}")
+    if fault is not None:
+        typer.echo(
+            f"not announced ({fault}); the train role announces it with its next round", err=True
+        )
+
+
+def _say_progress(stage: str, /, **fields: Any) -> None:
+    typer.echo(f"{stage} {fields}", err=True)
 
 
 def _open(store: str | None) -> ArtifactStore:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model.config import GateConfig
 from model.data import Record
 from model.encoder import Features
-from model.gate import Against, Paired
+from model.gate import Against, Counts, Paired
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.intervals import chance_if_equal
@@ -80,6 +80,18 @@ def against(
     return Against(anchor.version, Paired(theirs, right[both]).counts())
 
 
+def gives_way(age: int, found: Counts, config: GateConfig) -> bool:
+    """Whether the anchor gives way to a version that was promoted.
+
+    Args:
+        age: promotions before this one since it became the anchor.
+        found: the new version beside it.
+        config: how many promotions it stays for.
+    """
+    better = chance_if_equal(found.losses, found.gains) <= BETTER_AT
+    return better or age + 1 >= config.anchor_versions
+
+
 def anchored(
     anchor: Anchor | None,
     holdout: HoldoutMemory,
@@ -105,12 +117,9 @@ def anchored(
     """
     rows = holdout.part("judge")
     found = against(anchor, rows, right)
-    if anchor is not None and found is not None:
-        gains, losses = found.counts.gains, found.counts.losses
-        better = gains > losses and chance_if_equal(losses, gains) <= BETTER_AT
-        if not better and anchor.age + 1 < config.anchor_versions:
-            held = anchor.head if same_encoder else None
-            return replace(anchor, age=anchor.age + 1, head=held), holdout
+    if anchor is not None and found is not None and not gives_way(anchor.age, found.counts, config):
+        held = anchor.head if same_encoder else None
+        return replace(anchor, age=anchor.age + 1, head=held), holdout
     flags = {
         row.id: bool(right[index]) if row.label in known else None for index, row in enumerate(rows)
     }

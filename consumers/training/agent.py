@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
+from consumers.announcement import announcement
 from consumers.batches import PartitionBatch, Place
 from consumers.dead_letters import dead_letter_of
-from consumers.publisher import Outgoing
 from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
@@ -34,12 +34,7 @@ from consumers.training.messages import (
 from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
 from model.errors import RetryError, StopError
 from model.lineage import LineageEntry
-from schemas.topics import (
-    EVALUATION_EVENTS,
-    MODEL_VERSIONS,
-    TRAINING_WINDOWS,
-    TRAINING_WINDOWS_DEAD,
-)
+from schemas.topics import TRAINING_WINDOWS, TRAINING_WINDOWS_DEAD
 from schemas.window import TrainingWindow
 
 MOST_WAITING = 1000
@@ -208,6 +203,8 @@ class TrainingHandler:
                     return reply.model_copy(update={"fate": "reject"})
             if isinstance(reply, Committed):
                 await self._announce(task, reply.entry)
+                if reply.again:
+                    continue
                 if reply.refresh_due and not isinstance(request, GiveUpRefresh):
                     self._refreshes[task] = reply.refresh_due
                 return None
@@ -239,15 +236,7 @@ class TrainingHandler:
         if entry is None:
             self._announced.setdefault(task, -1)
             return
-        key, source = task.encode(), f"/freshet/train/{task}"
-        events = [
-            Outgoing(topic, event.encode(), key, event.headers(source))
-            for topic, event in (
-                (MODEL_VERSIONS, entry.version),
-                (EVALUATION_EVENTS, entry.evaluation),
-            )
-            if event is not None
-        ]
+        events = announcement(entry, source=f"/freshet/train/{task}")
         await self._kept_up("publish", lambda: self._kafka.publish_all(events))
         self._announced[task] = entry.sequence
         self._log.info(

@@ -98,6 +98,8 @@ class Committed(_Message):
     entry: LineageEntry | None
     refresh_due: str | None
     """Why the encoder should be refreshed now, if it should."""
+    again: bool = False
+    """What was asked is not done yet: a rollback came first, to be announced; ask again."""
 
 
 class Failed(_Message):

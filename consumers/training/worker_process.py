@@ -89,7 +89,11 @@ class Worker:
         config = self._settings.task(request.task)
         self._check_announced(request, config)
         entry = self._extended(request, config)
-        return Committed(entry=entry, refresh_due=self._learner.due(request.task, config))
+        return Committed(
+            entry=entry,
+            refresh_due=self._learner.due(request.task, config),
+            again=entry is not None and entry.kind == "rollback",
+        )
 
     def _check_announced(self, request: Round, config: TaskConfig) -> None:
         tip = self._learner.state(request.task, config).tip
@@ -103,7 +107,9 @@ class Worker:
         match request:
             case Learn():
                 waiting = learner.unaccounted(task, request.windows, config)
-                return learner.increment(task, self._read(waiting), config) if waiting else None
+                if not waiting:
+                    return None
+                return learner.increment(task, self._read(waiting), config, self._log)
             case Refresh():
                 if learner.due(task, config) is None:
                     return None  # another worker was faster

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from consumers.models_cli import UnknownTaskError, app
+from model.config import GateConfig
 from tests.model.loop import TASK, Loop, stream
 from tests.model.tiny import write_tiny_encoder
 
@@ -66,3 +67,21 @@ def test_an_unknown_task_is_an_error_that_names_the_known_ones(store: str) -> No
 def test_an_unknown_round_is_an_error(store: str) -> None:
     with pytest.raises(UnknownTaskError, match="no round 9"):
         run("show", TASK, "9", store=store)
+
+
+def test_rollback_writes_an_entry_and_says_that_no_broker_heard_of_it(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("rollback")
+    loop = Loop(folder, write_tiny_encoder(folder / "encoder"), gate=GateConfig(obey=False))
+    loop.learn(stream(60))
+    loop.learn(stream(60, start=60))
+    monkeypatch.setattr("consumers.rollback._connected", lambda _: (None, "nobody answers"))
+
+    shown = run("rollback", TASK, "--who", "me", "--why", "a test", store=loop.store.uri)
+
+    assert f"{TASK}: entry 2 serves; me rolled version 1 back to version 0: a test" in shown
+    tip = loop.lineage.tip()
+    assert tip is not None
+    assert (tip.kind, tip.serving) == ("rollback", 2)
+    assert "not announced (nobody answers); the train role announces it" in shown

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.config import GateConfig
-from model.gate import Decision, Paired, decide, decide_first
+from model.gate import Against, Decision, Paired, decide, decide_first, obeyed
 
 CONFIG = GateConfig()
 NOTHING = Paired(np.zeros(0, bool), np.zeros(0, bool))
@@ -52,18 +52,35 @@ def test_one_or_two_flipped_records_never_decide(losses: int) -> None:
     assert "not pointing down" in decision.reason
 
 
-def test_a_side_that_points_down_is_rejected_also_without_proof() -> None:
+def test_losing_a_few_more_than_it_gains_is_no_reason_to_reject() -> None:
+    # Half of the candidates that are as good as the champion do.
     decision = decide(paired(8, 2, 40), paired(6, 12, 200), config=CONFIG)
-    assert decision.old.difference_high is not None
-    assert decision.old.difference_high > 0
-    assert verdict(decision) == ("reject", "insufficient")
-    assert "pointing down on old" in decision.reason
+    assert verdict(decision) == ("promote", "insufficient")
 
 
 def test_two_sides_can_point_down_together() -> None:
-    decision = decide(paired(3, 6, 400), paired(3, 6, 400), config=CONFIG)
+    decision = decide(paired(3, 11, 200), paired(3, 11, 200), config=CONFIG)
     assert verdict(decision) == ("reject", "insufficient")
     assert "both together" in decision.reason
+
+
+def test_the_anchor_stops_what_each_parent_would_let_through() -> None:
+    beside = paired(5, 25, 300).counts()
+    step = (paired(1, 3, 200), paired(2, 4, 300))
+    assert decide(*step, config=CONFIG).outcome == "promote"
+    decision = decide(*step, config=CONFIG, anchor=Against(7, beside))
+    assert verdict(decision) == ("reject", "sufficient")
+    assert decision.reason.startswith("worse on what the anchor, version 7, answered: new (")
+    assert "n=300, difference -0.067" in decision.reason
+
+
+def test_a_gate_that_only_looks_on_says_what_it_would_do() -> None:
+    looking_on = GateConfig(obey=False)
+    decision = decide(paired(60, 0, 400), paired(5, 30, 400), config=looking_on)
+    told = obeyed(decision, looking_on)
+    assert (decision.outcome, told.outcome) == ("reject", "promote")
+    assert told.reason.startswith("would reject: worse on old")
+    assert obeyed(decision, CONFIG) is decision
 
 
 @pytest.mark.parametrize(
@@ -72,7 +89,7 @@ def test_two_sides_can_point_down_together() -> None:
 )
 def test_the_setting_rules_where_the_evidence_does_not_suffice(setting: str, outcome: str) -> None:
     config = GateConfig.model_validate({"insufficient_evidence": setting})
-    decision = decide(paired(0, 3, 60), paired(1, 1, 60), config=config)
+    decision = decide(paired(0, 6, 60), paired(0, 2, 60), config=config)
     assert verdict(decision) == (outcome, "insufficient")
 
 
@@ -132,30 +149,3 @@ def test_with_one_label_a_first_version_need_only_be_as_good() -> None:
 
 def test_a_first_version_without_judge_records_waits() -> None:
     assert verdict(first(0, 0, 0)) == ("reject", "insufficient")
-
-
-def promoted(num_records: int, difference: float, *, trials: int = 400) -> float:
-    """Share promoted, with as many new as old records, of which 10 % are answered differently."""
-    rng = np.random.default_rng(7)
-    shares = [(0.1 + difference) / 2, (0.1 - difference) / 2, 0.9]
-    draws = rng.multinomial(num_records, shares, size=(trials, 2))
-    decisions = [
-        decide(*(paired(int(g), int(x), num_records) for g, x, _ in draw), config=CONFIG)
-        for draw in draws
-    ]
-    return float(np.mean([decision.outcome == "promote" for decision in decisions]))
-
-
-@pytest.mark.parametrize(
-    ("num_records", "equal", "two_worse", "five_worse", "three_better"),
-    [(40, 0.80, 0.75, 0.42, 0.93), (200, 0.70, 0.38, 0.04, 0.97), (500, 0.75, 0.20, 0.01, 0.98)],
-)
-def test_the_gate_passes_equals_and_stops_what_is_worse_as_well_as_its_records_allow(
-    num_records: int, equal: float, two_worse: float, five_worse: float, three_better: float
-) -> None:
-    # Measured with 600 trials, promoted at a true difference of 0, -2, -5 and +3 points:
-    # n=40: 0.86, 0.72, 0.37, 0.97; n=200: 0.77, 0.33, 0.01, 1.00; n=500: 0.81, 0.17, 0.00, 1.00.
-    assert promoted(num_records, 0.0) >= equal
-    assert promoted(num_records, -0.02) <= two_worse
-    assert promoted(num_records, -0.05) <= five_worse
-    assert promoted(num_records, 0.03) >= three_better

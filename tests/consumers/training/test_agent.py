@@ -207,3 +207,19 @@ def test_a_tip_that_another_worker_moved_is_announced_before_it_is_extended(
     play(worker, scene)
     assert [type(request) for request in worker.asked] == [Tip, Learn, Tip, Learn]
     assert worker.asked[1].announced == -1
+
+
+def test_a_rollback_that_came_first_leaves_the_window_to_be_asked_for_again(
+    play: Callable[[Worker, Scene], Broker],
+) -> None:
+    came_first = Committed(entry=None, refresh_due=None, again=True)
+    worker = Worker(replies={Learn: [came_first, DONE]})
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(batch(0))
+        await broker.wrote.wait()
+
+    broker = play(worker, scene)
+    learned = [request for request in worker.asked if isinstance(request, Learn)]
+    assert len(learned) == 2
+    assert broker.committed == [{PLACE: 1}]
