@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from model.budget import planned
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress
@@ -66,7 +67,7 @@ def refresh(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
-                config=plan_after(state.tip).applied(config),
+                config=planned(config, plan_after(state.tip)),
                 progress=progress,
             )
             refreshed, rows = recomputed(  # 3.
@@ -103,6 +104,7 @@ def refresh(
                 **uncovered(state, refreshed),
                 "fit_sample_steps": float(fitted.report.sample_steps),
                 "fit_records": float(fitted.report.records),
+                "fit_seconds": fitted.report.seconds,
             },
             rows=rows if promoted else (),
             snapshot=promoted,

@@ -205,6 +205,7 @@ def _plan(before: TaskState, findings: Findings) -> Plan | None:
         old=gain_of(findings.old),
         records_seen=before.records_seen,
         sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
+        seconds=findings.metrics.get("fit_seconds", 0.0),
     )
     return next_plan(plan_after(before.tip), seen, findings.config)
 
