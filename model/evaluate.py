@@ -65,7 +65,8 @@ def judge(
         candidate_features: features (D,) of every judge record under the candidate's encoder.
         config: margins, and how many rounds are *new*.
     """
-    rows = state.holdout.part("judge")
+    horizon = state.tip.horizon_from if state.tip else 0
+    rows = [row for row in state.holdout.part("judge") if row.sequence >= horizon]
     theirs = stacked([candidate_features[row.id] for row in rows], statistics.dim)
     champion = state.head
     evidence = weigh(

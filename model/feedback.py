@@ -10,6 +10,7 @@ of proof is on the refresh: what it gained must be beyond chance, or the next on
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from model.budget import within_budget
 from model.config import FeedbackConfig, TaskConfig
 from model.gain import Gain
 from model.plan import Adjustment, Plan
@@ -27,6 +28,8 @@ class RefreshOutcome:
     records_seen: int
     """Of the task, learned or held out."""
     sample_steps: float
+    """Of its fit."""
+    seconds: float = 0.0
     """Of its fit."""
 
     @property
@@ -57,8 +60,10 @@ def next_plan(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Plan:
             change = rule(after, seen, config)
             if change is not None and change.after != change.before:
                 after = after.adjusted(change)
+    measured = seen.sample_steps > 0 and seen.seconds > 0
     return after.model_copy(
         update={
+            "fit_speed": seen.sample_steps / seen.seconds if measured else plan.fit_speed,
             "promoted_refreshes": plan.promoted_refreshes + seen.promoted,
             "rejected_in_a_row": 0 if seen.promoted else plan.rejected_in_a_row + 1,
         }
@@ -112,7 +117,7 @@ def _amortised(seen: RefreshOutcome, config: TaskConfig) -> float:
 
     Training on n records for e epochs takes n e sample-steps.
     """
-    refresh, epochs = config.refresh, config.fit.epochs
+    refresh, epochs = within_budget(config, speed=None).refresh, config.fit.epochs
     next_records = refresh.newest_records / (1.0 - refresh.replay_share)
     together = seen.sample_steps / epochs + next_records
     records = together / config.feedback.compute_share
@@ -139,11 +144,12 @@ def frozen_layers(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjus
     They hold what all tasks share, and hence what is forgotten when they move; a refresh that pays
     frees one again.
     """
-    now = plan.frozen_layers or 0
+    configured = config.fit.frozen_layers
+    now = configured if plan.frozen_layers is None else plan.frozen_layers
     if seen.outcome is Outcome.REJECTED and plan.rejected_in_a_row >= 1:
-        after = min(now + 1, config.feedback.max_frozen_layers)
+        after = max(now, min(now + 1, config.feedback.max_frozen_layers))
         why = f"{plan.rejected_in_a_row + 1} refreshes in a row brought no version"
-    elif now and seen.promoted and pays(seen.gain, config.feedback):
+    elif now > configured and seen.promoted and pays(seen.gain, config.feedback):
         after, why = now - 1, f"the refresh paid ({seen.gain})"
     else:
         return None
@@ -169,14 +175,22 @@ def replay_share(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjust
 
 def distillation_weight(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
     """More weight on the champion's answers where the fit forgot, less where it learned nothing."""
+    held = config.methods.distillation
     now = plan.distillation_weight
+    if now is None and held is not None:
+        now = held.weight
     if _forgot(seen):
         after = min(0.5 if not now else now * 2, config.feedback.max_distillation_weight)
     elif now and _stuck(seen):
         after = now / 2 if now > 0.25 else 0.0
     else:
         return None
-    return Adjustment(field="distillation_weight", before=now, after=after, reason=_sides(seen))
+    return Adjustment(
+        field="distillation_weight",
+        before=plan.distillation_weight,
+        after=after,
+        reason=_sides(seen),
+    )
 
 
 def epochs(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:

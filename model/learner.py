@@ -104,7 +104,7 @@ class Learner:
 
     def due(self, task: str, config: TaskConfig) -> str | None:
         """Why the task's encoder should be refreshed now, or None."""
-        return refresh_due(self.state(task, config), config)
+        return refresh_due(self.state(task, config), config, now=self._clock())
 
     def unaccounted(
         self, task: str, windows: Sequence[TrainingWindow], config: TaskConfig

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from model.artifacts import ArtifactStore
 from model.config import HoldoutConfig, TaskConfig
+from model.drift import Watch
 from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
 from model.plan import Plan
 from schemas.base import Count, Label, Span, TaskName
@@ -110,6 +111,14 @@ class LineageEntry(_Part):
     """`records_seen` at the last refresh, promoted or not."""
     plan: Plan | None = None
     """Of the next refresh: what feedback has changed so far; None is as configured."""
+    refreshed_on: AwareDatetime | None = None
+    """When the last refresh was written down."""
+    watch: Watch | None = None
+    """What is watched for drift."""
+    drifted_at: Count | None = None
+    """`records_seen` where the last drift began."""
+    horizon_from: Count = 0
+    """Sequence from which records are inside the horizon; before it lies a forgotten regime."""
     holdout_config: HoldoutConfig
     """Frozen with the first entry: a record never changes sides."""
     encoder: EncoderRef | None

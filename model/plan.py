@@ -1,14 +1,14 @@
 """The plan of a task's next refresh: what feedback has changed against the configuration."""
 
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from model.config import TaskConfig
+from model.method_config import DistillationConfig, MethodsConfig
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
-_Config = TypeVar("_Config", bound=BaseModel)
 
 
 class _Part(BaseModel):
@@ -47,6 +47,8 @@ class Plan(_Part):
     """Encoders of its own that the task has had."""
     rejected_in_a_row: Annotated[int, Field(ge=0)] = 0
     """Refreshes since the last promoted one that did not bring a version."""
+    fit_speed: Positive | None = None
+    """Sample-steps a second of the last fit, as measured."""
     changes: tuple[Adjustment, ...] = ()
     """What the last round changed."""
 
@@ -58,22 +60,27 @@ class Plan(_Part):
     def applied(self, config: TaskConfig) -> TaskConfig:
         """The configuration that a refresh runs with. The interval is a matter of when, not how."""
         rate = config.fit.learning_rate * self.learning_rate_scale
-        fit = _changed(
-            config.fit,
-            learning_rate=None if self.learning_rate_scale == 1 else rate,
-            epochs=self.epochs,
-            frozen_layers=self.frozen_layers,
-            distillation_weight=self.distillation_weight,
-        )
-        refresh = _changed(config.refresh, replay_share=self.replay_share)
-        return config.model_copy(update={"fit": fit, "refresh": refresh})
-
-
-def _changed(part: _Config, **values: Any) -> _Config:
-    """A part of the configuration with the values that are given, where it has such a field."""
-    known = type(part).model_fields
-    return part.model_copy(
-        update={
-            name: value for name, value in values.items() if value is not None and name in known
+        fit = {
+            "learning_rate": None if self.learning_rate_scale == 1 else rate,
+            "epochs": self.epochs,
+            "frozen_layers": self.frozen_layers,
         }
-    )
+        changes = {
+            "fit": config.fit.model_copy(update=_given(fit)),
+            "refresh": config.refresh.model_copy(
+                update=_given({"replay_share": self.replay_share})
+            ),
+            "methods": self._distilled(config.methods),
+        }
+        return config.model_copy(update=changes)
+
+    def _distilled(self, methods: MethodsConfig) -> MethodsConfig:
+        if self.distillation_weight is None:
+            return methods
+        held = methods.distillation or DistillationConfig()
+        weighed = held.model_copy(update={"weight": self.distillation_weight})
+        return methods.model_copy(update={"distillation": weighed})
+
+
+def _given(values: dict[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if value is not None}

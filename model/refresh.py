@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from model.budget import planned
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress
@@ -69,7 +70,7 @@ def refresh(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
-                config=plan_after(state.tip).applied(config),
+                config=planned(config, plan_after(state.tip)),
                 progress=progress,
             )
             renewed = recomputed(  # 3.
@@ -109,6 +110,7 @@ def refresh(
                 **renewed.metrics,
                 "fit_sample_steps": float(fitted.report.sample_steps),
                 "fit_records": float(fitted.report.records),
+                "fit_seconds": fitted.report.seconds,
             },
             rows=renewed.rows if promoted else (),
             snapshot=promoted,

@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from model.config import TaskConfig
+from model.drift import Change, Watch, after_drift
 from model.due import plan_after
 from model.exporter import Exporter
 from model.feedback import RefreshOutcome, next_plan
@@ -25,7 +26,14 @@ from model.state import TaskState
 from model.stopwatch import Stopwatch
 from model.succession import anchor_ref, probation_ref
 from schemas.base import Span
-from schemas.evaluation import Comparison, EvaluationEvent, Outcome, RecordCounts, SliceAccuracy
+from schemas.evaluation import (
+    Comparison,
+    Drift,
+    EvaluationEvent,
+    Outcome,
+    RecordCounts,
+    SliceAccuracy,
+)
 from schemas.model_version import Artifact, ModelVersion
 
 Clock = Callable[[], datetime]
@@ -62,6 +70,9 @@ class Findings:
     snapshot: bool = False
     """Whether `rows` is every row that is still known."""
     given_up: tuple[int, ...] = ()
+    watch: Watch | None = None
+    """What is watched for drift after the round; None: as before."""
+    drift: Change | None = None
     proof: Sequence[HoldoutRow] = ()
     """Held-out records on whose texts the exported pair is proven."""
     restored: LineageEntry | None = None
@@ -146,6 +157,10 @@ def commit_round(
         records_seen=before.records_seen + findings.counts.learned + findings.counts.held_out,
         refreshed_at=_refreshed_at(before, findings),
         plan=_plan(before, findings),
+        refreshed_on=evaluation.evaluated_at
+        if findings.kind == "refresh"
+        else (old.refreshed_on if old else None),
+        **_regime(before, findings),
         holdout_config=before.split(findings.config),
         encoder=encoder,
         files=files,
@@ -178,8 +193,10 @@ def _refreshed_at(before: TaskState, findings: Findings) -> int | None:
 
 
 def _plan(before: TaskState, findings: Findings) -> Plan | None:
-    """The plan of the next refresh: only the outcome of one changes it."""
+    """The plan of the next refresh: the outcome of one changes it, and drift."""
     if findings.kind != "refresh":
+        if findings.drift is not None:
+            return after_drift(plan_after(before.tip), findings.drift)
         return before.tip.plan if before.tip else None
     seen = RefreshOutcome(
         outcome=findings.outcome,
@@ -188,8 +205,31 @@ def _plan(before: TaskState, findings: Findings) -> Plan | None:
         old=gain_of(findings.old),
         records_seen=before.records_seen,
         sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
+        seconds=findings.metrics.get("fit_seconds", 0.0),
     )
     return next_plan(plan_after(before.tip), seen, findings.config)
+
+
+def _regime(before: TaskState, findings: Findings) -> dict[str, Any]:
+    """What the entry says of drift."""
+    tip, drift = before.tip, findings.drift
+    horizon = tip.horizon_from if tip else 0
+    return {
+        "watch": findings.watch or (tip.watch if tip else None),
+        "drifted_at": drift.seen if drift else (tip.drifted_at if tip else None),
+        "horizon_from": drift.sequence if drift and findings.config.drift.forget else horizon,
+    }
+
+
+def _drift(change: Change | None) -> Drift | None:
+    if change is None:
+        return None
+    return Drift(
+        since_record=change.seen,
+        answers=change.answers,
+        error_before=change.before,
+        error_after=change.after,
+    )
 
 
 def _proven_head(
@@ -259,6 +299,8 @@ def _evaluation(
     parity: float | None,
 ) -> EvaluationEvent:
     metrics = findings.metrics if parity is None else {**findings.metrics, "parity": parity}
+    if findings.drift is not None:
+        metrics = {**metrics, "drift": 1.0}
     return EvaluationEvent(
         task=task,
         sequence=before.sequence,
@@ -272,6 +314,7 @@ def _evaluation(
         old=findings.old,
         slices=findings.slices,
         metrics=metrics,
+        drift=_drift(findings.drift),
         outcome=findings.outcome,
         reason=findings.reason,
         seconds=dict(watch.seconds),

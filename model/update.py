@@ -4,6 +4,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress, Record
@@ -14,6 +17,7 @@ from model.deltas import (
     rows_of,
     set_apart_without,
 )
+from model.drift import Watch, watched
 from model.encoder import Features
 from model.errors import RejectError
 from model.evaluate import answers, judge, recent_from
@@ -120,6 +124,13 @@ def increment(
     if probation is not state.probation:
         over = probation is None or probation.over(config.monitor)
         taken_in = replace(taken_in, probation=None if over else probation)
+    errors, drift = watched(
+        (state.tip.watch if state.tip else None) or Watch(),
+        _known_errors(state, intake, right, config),
+        sequence=state.sequence,
+        seen=state.records_seen,
+        config=config.drift,
+    )
     with watch("fit"):  # 3.
         progress("solving", records=len(intake.taken))
         trained = config.head.form == "softmax"
@@ -139,6 +150,8 @@ def increment(
             last_appended_at=last_appended_at,
             prequential_accuracy=sum(right) / len(right) if right else None,
             rows=rows,
+            watch=errors,
+            drift=drift,
             proof=taken_in.holdout.recent(state.sequence),
         )
         after = _grown(taken_in, rows) if trained else taken_in
@@ -238,6 +251,19 @@ def _watched(
     return state.probation.after(
         records, features, right, encoder=state.encoder, labels=state.labels
     )
+
+
+def _known_errors(
+    state: TaskState, intake: Intake, right: Sequence[bool], config: TaskConfig
+) -> NDArray[np.bool_]:
+    """Whether the champion errs (N,) on each record of a label that it has learned well.
+
+    A label with few records is hard because it is new, which is not drift.
+    """
+    counts = zip(state.labels, state.statistics.counts, strict=False)
+    known = {label for label, count in counts if count >= config.refresh.min_records_per_label}
+    answered = zip(right, intake.taken, strict=False)  # without a champion nothing was answered
+    return np.array([not r for r, item in answered if item.record.label in known], bool)
 
 
 def _teaches(intake: Intake, state: TaskState) -> bool:

@@ -65,6 +65,19 @@ class RecordCounts(BaseModel):
     """Of those learned or held out: a known text with the same label, under another id."""
 
 
+class Drift(BaseModel):
+    """The champion errs more on what it knew than it did before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since_record: Count
+    """Records of the task before it began, as far as the errors can tell."""
+    answers: Count
+    """Answers on known labels since it began."""
+    error_before: Fraction
+    error_after: Fraction
+
+
 class EvaluationEvent(Event):
     """One round on one task, as its lineage entry records it; `sequence` is that entry's number."""
 
@@ -86,6 +99,8 @@ class EvaluationEvent(Event):
     old: Comparison
     slices: tuple[SliceAccuracy, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)
+    drift: Drift | None = None
+    """A drift that this round's records brought to light."""
     outcome: Outcome
     reason: str
     """In words and numbers, for a person."""

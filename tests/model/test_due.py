@@ -12,7 +12,7 @@ from model.plan import Plan
 from model.splits import split_of
 from model.state import TaskState
 from schemas.evaluation import Outcome
-from tests.model.loop import TASK, Loop, stream
+from tests.model.loop import TASK, TIME, Loop, stream
 from tests.model.test_refresh import ALWAYS
 
 
@@ -36,10 +36,10 @@ def with_tip(state: TaskState, **changes: Any) -> TaskState:
 def test_feedback_stretches_the_records_between_two_refreshes(loop: Loop) -> None:
     state = with_tip(learned(loop, 180), refreshed_at=20, plan=Plan(refresh_interval=2.0))
 
-    assert refresh_due(with_tip(state, records_seen=319), loop.config) is None
+    assert refresh_due(with_tip(state, records_seen=319), loop.config, now=TIME) is None
     assert (
-        refresh_due(with_tip(state, records_seen=320), loop.config)
-        == "300 records since the last refresh (interval times 2)"
+        refresh_due(with_tip(state, records_seen=320), loop.config, now=TIME)
+        == "300 records since the last refresh (2 times the configured interval)"
     )
 
 

@@ -162,13 +162,30 @@ def test_feedback_that_is_switched_off_changes_nothing_but_the_books() -> None:
     assert plan == OWN.model_copy(update={"rejected_in_a_row": 1})
 
 
+def test_the_speed_of_a_fit_is_kept_for_the_budget_of_the_next() -> None:
+    plan = next_plan(OWN, outcome(CLEAR, sample_steps=1000.0, seconds=20.0), CONFIG)
+
+    assert plan.fit_speed == 50
+    failed = outcome(outcome=Outcome.FAILED, sample_steps=0.0)
+    assert next_plan(plan, failed, CONFIG).fit_speed == 50
+
+
 def test_a_neutral_plan_leaves_the_configuration_and_another_changes_what_it_names() -> None:
-    plan = Plan(learning_rate_scale=0.5, epochs=3, replay_share=0.7)
+    plan = Plan(
+        learning_rate_scale=0.5,
+        epochs=3,
+        replay_share=0.7,
+        frozen_layers=2,
+        distillation_weight=0.5,
+    )
     applied = plan.applied(CONFIG)
 
     assert Plan().applied(CONFIG) == CONFIG
     assert applied.fit.learning_rate == CONFIG.fit.learning_rate / 2
     assert (applied.fit.epochs, applied.refresh.replay_share) == (3, 0.7)
+    assert applied.fit.frozen_layers == 2
+    assert applied.methods.distillation is not None
+    assert applied.methods.distillation.weight == 0.5
     assert applied.refresh.every_records == CONFIG.refresh.every_records
 
 
@@ -208,7 +225,7 @@ def test_whatever_happens_a_plan_stays_in_bounds_and_every_change_has_its_reason
         assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-BOOKS = {"promoted_refreshes", "rejected_in_a_row", "changes"}
+BOOKS = {"fit_speed", "promoted_refreshes", "rejected_in_a_row", "changes"}
 
 
 def _of(plan: Plan, name: str) -> object:
