@@ -1,6 +1,6 @@
 # make demo     the whole loop on a local Apache Kafka; DATA=, TASK=, WINDOW=, REPORT= stream a file
 # make test     everything that CI checks
-# make bench-ingest, make bench-demo, make bench    how fast, how well; see benchmarks/RESULTS.md
+# make bench-ingest, make bench-fit, make bench-demo, make bench    how fast, how well; see benchmarks/RESULTS.md
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-ingest bench-demo bench-gate clean
+.PHONY: help setup demo test lint bench bench-ingest bench-fit bench-demo bench-gate clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: $(READY) ## Every benchmark
 
 bench-ingest: $(READY) ## Validated records a second, beside a plain Faust agent
 	$(BIN)/python benchmarks/ingest.py
+
+bench-fit: $(READY) ## Our fit beside transformers' Trainer; DATA=file
+	$(BIN)/python -m benchmarks.fit $(if $(DATA),--data '$(DATA)')
 
 bench-demo: $(READY) ## Run the demo and hold it to its limits; DATA=file
 	$(BIN)/python benchmarks/demo.py $(if $(DATA),--data '$(DATA)')

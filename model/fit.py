@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from model.adapters import add_adapters, freeze_layers, merge_adapters
+from model.attention import plain_attention
 from model.config import FitConfig
 from model.data import Progress
 from model.early_stop import EarlyStop
@@ -138,7 +139,11 @@ def fit_encoder(
     fitted = start.clone()
     rows = fitted.tokenize(texts)
     steps = plan_steps([len(row) for row in rows], config=config, seed=seed)
-    with _reproducible(seed, fitted.device):
+    on_cpu = fitted.device.type == "cpu"
+    with (
+        _reproducible(seed, fitted.device),
+        plain_attention(fitted.module.transformer, on_cpu=on_cpu),
+    ):
         loop = _Loop(
             context,
             fitted,
