@@ -42,7 +42,9 @@ def test_epochs_hold_for_every_plan_also_for_one_that_names_its_own() -> None:
 
 def test_a_plan_that_cannot_work_is_told_with_every_fault() -> None:
     faults: dict[str, Any] = {"fit": {"epochs": 0}, "refresh": {"replay_share": 2}}
-    with pytest.raises(ConfigError, match=r"plan mine: .*replay_share: .*less than 1 .it is 2.*epochs: .*it is 0"):
+    with pytest.raises(
+        ConfigError, match=r"plan mine: .*replay_share: .*less than 1 .it is 2.*epochs: .*it is 0"
+    ):
         made_plan("mine", faults, TaskConfig(), ASKED)
 
 
