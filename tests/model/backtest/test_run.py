@@ -57,7 +57,7 @@ def test_a_backtest_learns_what_the_loop_learns_from_the_same_windows(
     loop = Loop(tmp_path, tiny_encoder_folder)
     loop.config = report_config(report)
     for window in stream.windows(60):
-        loop.learner.increment(TASK, [window], loop.config)
+        loop.learner.increment(TASK, [window], loop.config, stream)
         if why := loop.learner.due(TASK, loop.config):
             loop.learner.refresh(TASK, why, stream, loop.config)
     state = loop.learner.state(TASK, loop.config)
