@@ -31,7 +31,7 @@ def unwatched() -> AbstractContextManager[Peak]:
 
 
 class Tally:
-    """Adds up what the recipes report of their progress, and hands it on.
+    """Counts the records that recipes say they encode, and hands their progress on.
 
     Args:
         told: hears everything that this hears.
@@ -39,13 +39,10 @@ class Tally:
 
     def __init__(self, told: Progress) -> None:
         self._told = told
-        self.sample_steps = 0
         self.forward_passes = 0
 
     def __call__(self, stage: str, /, **fields: Any) -> None:
-        """Count records that are fitted on and records that are encoded."""
-        if stage == "fitted":
-            self.sample_steps += fields["sample_steps"]
-        elif stage in {"encoding", "recomputing"}:
+        """Take note of a step."""
+        if stage in {"encoding", "recomputing"}:
             self.forward_passes += fields["records"]
         self._told(stage, **fields)

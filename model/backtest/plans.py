@@ -4,7 +4,7 @@
 and a trained softmax head; they record what the gate says without obeying it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from model.config import TaskConfig
 from model.errors import ConfigError
+from model.methods import plans as methods
 
 Overrides = Mapping[str, Any]
 
@@ -40,7 +41,7 @@ class PlanOptions:
 
 def known_plans() -> tuple[str, ...]:
     """Every name that is a plan; beside these, a YAML file is one."""
-    return (*dict.fromkeys(("default", "head", "naive", "replay", *_methods())),)
+    return tuple(dict.fromkeys(("default", "head", "naive", "replay", *methods.PLANS, *_draws())))
 
 
 def named_plan(name: str, config: TaskConfig, options: PlanOptions) -> BacktestPlan:
@@ -104,7 +105,7 @@ def _overrides(name: str, options: PlanOptions) -> Overrides:
         case "replay":
             return _baseline(options, method="replay", memory=options.memory)
         case _:
-            return {"method": name}
+            return methods.named(name) if name in methods.PLANS else {"method": name}
 
 
 def _baseline(options: PlanOptions, *, method: str, memory: int) -> Overrides:
@@ -123,5 +124,7 @@ def _memory_alone(records: int) -> Overrides:
     return {"refresh": {"read_log": False}, "replay_memory": {"records": records}}
 
 
-def _methods() -> Iterable[str]:
-    return get_args(TaskConfig.model_fields["method"].annotation)
+def _draws() -> tuple[str, ...]:
+    """Ways to choose the records of a fit, each a plan of its own."""
+    draws: tuple[str, ...] = get_args(TaskConfig.model_fields["method"].annotation)
+    return draws

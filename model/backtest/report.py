@@ -12,7 +12,7 @@ class _Report(BaseModel):
 
 
 class RoundReport(_Report):
-    """One lineage entry: an increment or a refresh."""
+    """One lineage entry: an increment, a refresh or a rollback."""
 
     sequence: Count
     kind: str

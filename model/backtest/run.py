@@ -75,7 +75,7 @@ def run_plan(
         accuracy_before=[0.0] * len(ends),
         prequential=[window.prequential for window in windows],
         seconds=sum(window.seconds for window in windows),
-        sample_steps=tally.sample_steps,
+        sample_steps=sum(window.sample_steps for window in windows),
         forward_passes=tally.forward_passes,
         peak_memory_bytes=max(window.peak_memory_bytes for window in windows),
         windows=windows,
@@ -95,27 +95,30 @@ class _Role:
     watch_memory: WatchMemory
 
     def learn(self, window: WindowRecords) -> WindowReport:
-        """An increment and, where one is due, a refresh."""
-        before = self.tally.sample_steps, self.tally.forward_passes
-        began = time.perf_counter()
+        """An increment, behind a rollback where the watch calls for one, and a refresh when due."""
+        passes, began = self.tally.forward_passes, time.perf_counter()
         with self.watch_memory() as memory:
             rounds = [self._increment(window)]
+            while rounds[-1].kind == "rollback":
+                rounds.append(self._increment(window))
             if why := self.learner.due(self.stream.task, self.plan.config):
                 rounds.append(self._refresh(why))
+        told = [entry.evaluation for entry in rounds]
+        before = [each.prequential_accuracy for each in told]
         return WindowReport(
             records=window.window.span.end,
-            prequential=rounds[0].evaluation.prequential_accuracy,
+            prequential=next((value for value in before if value is not None), None),
             seconds=time.perf_counter() - began,
             peak_memory_bytes=memory.peak_bytes,
-            sample_steps=self.tally.sample_steps - before[0],
-            forward_passes=self.tally.forward_passes - before[1],
+            sample_steps=sum(int(each.metrics.get("fit_sample_steps", 0)) for each in told),
+            forward_passes=self.tally.forward_passes - passes,
             rounds=[_round(entry) for entry in rounds],
         )
 
     def _increment(self, window: WindowRecords) -> LineageEntry:
         task, config = self.stream.task, self.plan.config
         try:
-            return self.learner.increment(task, [window], config)
+            return self.learner.increment(task, [window], config, self.stream)
         except RejectError as error:
             return self.learner.fail(task, [window.window], str(error), config)
 

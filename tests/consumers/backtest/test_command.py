@@ -1,0 +1,126 @@
+"""`freshet backtest` as a user types it, on the tiny encoder."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from consumers.__main__ import app
+from consumers.backtest.command import spread
+from model.backtest.report import BacktestReport
+from tests.model.tiny import LABELS, labeled_texts, write_tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two files of 100 records, and settings that learn them on the tiny encoder."""
+    made = tmp_path_factory.mktemp("backtest")
+    texts, labels = labeled_texts(200)
+    lines = [
+        json.dumps({"text": text, "label": LABELS[label], "id": f"{number}"}) + "\n"
+        for number, (text, label) in enumerate(zip(texts, labels, strict=True))
+    ]
+    (made / "first.jsonl").write_text("".join(lines[:100]), encoding="utf-8")
+    (made / "second.jsonl").write_text("".join(lines[100:]), encoding="utf-8")
+    encoder = write_tiny_encoder(made / "encoder")
+    defaults = {
+        "encoder": {"base_model": str(encoder)},
+        "refresh": {"first_after_records": 60, "every_records": 90, "min_records_per_label": 3},
+        "fit": {"epochs": 1},
+    }
+    (made / "tasks.yaml").write_text(yaml.safe_dump({"defaults": defaults}), encoding="utf-8")
+    return made
+
+
+def run(*arguments: object, folder: Path) -> tuple[int, str]:
+    given = [str(argument) for argument in arguments]
+    settings = {"FRESHET_CACHE": str(folder / "cache"), "FRESHET_THREADS": "1"}
+    result = CliRunner().invoke(
+        app, ["backtest", *given, "--config", str(folder / "tasks.yaml")], env=settings
+    )
+    return result.exit_code, result.output
+
+
+def test_plans_are_compared_and_the_report_is_written(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "patient.yaml"
+    own.write_text("refresh: {every_records: 5000}", encoding="utf-8")
+    status, told = run(
+        folder / "first.jsonl", folder / "second.jsonl", "--window", 50, "--joint",
+        "--compare", f"default,head,{own}", "--report", tmp_path / "out.json", folder=folder,
+    )  # fmt: skip
+
+    assert status == 0, told
+    raw: dict[str, Any] = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert list(raw["plans"]) == ["default", "head", "patient"]
+    promised = {
+        "average_accuracy", "forgetting", "accuracy_matrix", "prequential", "seconds",
+        "sample_steps", "peak_memory_bytes",
+    }  # fmt: skip
+    assert all(promised <= set(plan) for plan in [*raw["plans"].values(), raw["joint"]])
+    report = BacktestReport.model_validate(raw)
+    assert [each.name for each in report.slices] == ["first.jsonl", "second.jsonl"]
+    assert report.plans["head"].sample_steps == 0
+    assert report.plans["default"].peak_memory_bytes > 0
+    assert "default: 50/" in told
+    assert "take " in told
+    assert "points" in told
+
+
+def test_an_unknown_plan_names_all_the_known_ones_before_anything_runs(folder: Path) -> None:
+    status, told = run(folder / "first.jsonl", "--compare", "default,magic", folder=folder)
+
+    assert status == 2
+    assert all(name in told for name in ("'magic'", "default", "naive", "replay", "head"))
+    assert "begins" not in told
+
+
+def test_a_task_s_name_that_cannot_be_one_is_an_error(folder: Path) -> None:
+    status, told = run(folder / "first.jsonl", "--task", "My Task", folder=folder)
+
+    assert status == 2
+    assert "'My Task'" in told
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_runs(folder: Path) -> None:
+    status, told = run(
+        folder / "first.jsonl", "--compare", "head", "--report", folder / "no" / "out.json",
+        folder=folder,
+    )  # fmt: skip
+
+    assert status == 2
+    assert "there is no folder" in told
+    assert "begins" not in told
+
+
+def test_the_help_explains_every_option(folder: Path) -> None:
+    status, told = run("--help", folder=folder)
+
+    assert status == 0
+    options = (
+        "--slice", "--test", "--window", "--compare", "--joint", "--epochs", "--memory",
+        "--no-log", "--order", "--seed", "--report", "--plots", "--task", "--config",
+        "--text-column", "--time-column",
+    )  # fmt: skip
+    assert all(option in told for option in options)
+
+
+def test_test_takes_every_file_that_follows_it() -> None:
+    given = ["a", "b", "--test", "ta", "tb", "--window", "50", "--test", "tc", "--joint"]
+
+    assert spread(given) == [
+        "a", "b", "--test", "ta", "--test", "tb", "--window", "50", "--test", "tc", "--joint",
+    ]  # fmt: skip
+    assert spread(["a", "--test"]) == ["a", "--test"]
+
+
+def test_the_command_line_learns_without_a_broker() -> None:
+    code = (
+        "import sys, consumers.backtest.command\n"
+        "assert not {'kafka', 'faust', 'aiokafka'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=240)

@@ -1,0 +1,34 @@
+import io
+
+from rich.console import Console
+
+from consumers.backtest.display import Display
+
+
+def shown(*, terminal: bool) -> str:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=100)
+    with Display(console, records=200, clock=lambda: 0.0) as display:
+        display.begin("head")
+        display("encoding", records=100)
+        display("window", records=100, prequential=None, seconds=1.0)
+        display("fitting", step=1, steps=9, loss=0.5)
+        display("window", records=200, prequential=0.75, seconds=1.0)
+        display.end("average accuracy 0.800")
+    return out.getvalue()
+
+
+def test_without_a_terminal_each_window_is_a_line() -> None:
+    assert shown(terminal=False).splitlines() == [
+        "head: begins (0 s)",
+        "head: 100/200 records, nothing served yet (0 s)",
+        "head: 200/200 records, right before 0.750 (0 s)",
+        "head: average accuracy 0.800 (0 s)",
+    ]
+
+
+def test_on_a_terminal_there_is_a_bar_a_plan() -> None:
+    told = shown(terminal=True)
+
+    assert "200/200 records" in told
+    assert "average accuracy 0.800" in told

@@ -1,0 +1,187 @@
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers.backtest.slicing import Sliced, SliceOptions, make_slices
+from consumers.datasets import DatasetError
+from model.errors import ConfigError
+
+Fields = dict[str, Any]
+
+
+def rows(count: int, **fields: Any) -> list[Fields]:
+    return [
+        {"text": f"{fields} {number}", "label": f"{number % 2}", **fields}
+        for number in range(count)
+    ]
+
+
+def a_file(path: Path, held: Iterable[Fields]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in held), encoding="utf-8")
+    return path
+
+
+def sliced(*files: Path, **options: Any) -> Sliced:
+    return make_slices(SliceOptions(files=files, **options))
+
+
+def names(made: Sliced) -> list[str]:
+    return [each.name for each in made.slices]
+
+
+def learned_texts(made: Sliced) -> list[list[str]]:
+    return [[text.text for text in each.train] for each in made.slices]
+
+
+def test_each_file_is_a_slice_in_the_order_given(tmp_path: Path) -> None:
+    second, first = a_file(tmp_path / "b.jsonl", rows(40)), a_file(tmp_path / "a.jsonl", rows(40))
+
+    assert names(sliced(second, first)) == ["b.jsonl", "a.jsonl"]
+
+
+def test_rows_marked_as_test_are_the_slice_s_test_set_and_valid_ones_are_left_out(
+    tmp_path: Path,
+) -> None:
+    held = rows(20, split="train") + rows(5, split="test") + rows(3, split="valid")
+    made = sliced(a_file(tmp_path / "a.jsonl", held))
+    (only,) = made.slices
+
+    assert (len(only.train), len(only.test)) == (20, 5)
+    assert all("'test'" in text.text for text in only.test)
+    assert any("3 rows of the split valid" in note for note in made.notes)
+
+
+def test_without_test_rows_a_share_of_texts_is_held_out_and_repeats_do_not_leak(
+    tmp_path: Path,
+) -> None:
+    held = rows(400)
+    repeats = [{**row, "text": f"  {row['text'].upper()} "} for row in held]
+    (only,) = sliced(a_file(tmp_path / "a.jsonl", held + repeats)).slices
+
+    learned = {" ".join(text.text.lower().split()) for text in only.train}
+    tested = {" ".join(text.text.lower().split()) for text in only.test}
+    assert learned.isdisjoint(tested)
+    assert 0.1 < len(only.test) / 800 < 0.2
+
+
+def test_the_same_seed_holds_out_the_same_texts_and_another_seed_others(tmp_path: Path) -> None:
+    path = a_file(tmp_path / "a.jsonl", rows(100))
+
+    first, again, other = (sliced(path, seed=seed).slices for seed in (1, 1, 2))
+    assert first == again
+    assert first[0].test != other[0].test
+
+
+def test_a_slice_of_a_few_rows_still_has_a_test_text(tmp_path: Path) -> None:
+    files = [a_file(tmp_path / f"{name}.jsonl", rows(3, id=None)) for name in "ab"]
+
+    assert all(each.test and each.train for each in sliced(*files).slices)
+
+
+def test_a_field_splits_one_file_in_order_of_first_appearance(tmp_path: Path) -> None:
+    held = [*rows(10, task="bank/cards"), *rows(10, task="travel"), *rows(10, task="bank/cards")]
+    made = sliced(a_file(tmp_path / "a.jsonl", held), by="task", order="given")
+
+    assert names(made) == ["bank/cards", "travel"]
+    assert {text.task for each in made.slices for text in each.train} == {"backtest"}
+
+
+def test_a_field_of_any_name_splits_and_a_known_one_is_found_in_its_own_column(
+    tmp_path: Path,
+) -> None:
+    from consumers.datasets import Columns
+
+    held = [*rows(10, who="ann", mood="x"), *rows(10, who="bob", mood="y")]
+    path = a_file(tmp_path / "a.jsonl", held)
+
+    columns = Columns(source="who")
+    assert names(sliced(path, by="mood", order="given")) == ["x", "y"]
+    assert names(sliced(path, by="source", columns=columns, order="given")) == ["ann", "bob"]
+
+
+def test_a_row_without_the_field_is_left_out_and_told(tmp_path: Path) -> None:
+    made = sliced(a_file(tmp_path / "a.jsonl", [*rows(30, mood="x"), *rows(1)]), by="mood")
+
+    assert names(made) == ["x"]
+    assert any("mood: it has none" in note for note in made.notes)
+
+
+def test_time_slices_are_equal_parts_in_time_order(tmp_path: Path) -> None:
+    held = [{**row, "event_time": 1_700_000_000 + n} for n, row in enumerate(rows(40))]
+    tests = a_file(tmp_path / "t.jsonl", rows(4, set="test"))
+    made = sliced(a_file(tmp_path / "a.jsonl", reversed(held)), by="time:4", tests=(tests,))
+
+    assert names(made) == ["1/4", "2/4", "3/4", "4/4"]
+    texts = [text for each in learned_texts(made) for text in each]
+    assert texts == [row["text"] for row in held]
+    assert [len(each.train) for each in made.slices] == [10] * 4
+    assert all(len(each.test) == 4 for each in made.slices)
+
+
+@pytest.mark.parametrize("by", ["time:0", "time:many", "time:"])
+def test_a_number_of_time_slices_must_be_whole(tmp_path: Path, by: str) -> None:
+    with pytest.raises(ConfigError, match="time:N"):
+        sliced(a_file(tmp_path / "a.jsonl", rows(10)), by=by)
+
+
+def test_one_test_file_a_slice_or_one_for_all_and_no_other_number(tmp_path: Path) -> None:
+    files = [a_file(tmp_path / f"{name}.jsonl", rows(20, of=name)) for name in "abc"]
+    tests = [a_file(tmp_path / f"t{name}.jsonl", rows(2, test=name)) for name in "abc"]
+
+    each = sliced(*files, tests=tuple(tests))
+    assert [part.test[0].text[:14] for part in each.slices] == [f"{{'test': '{n}'}}" for n in "abc"]
+    one = sliced(*files, tests=(tests[0],))
+    assert len({part.test for part in one.slices}) == 1
+    with pytest.raises(ConfigError, match="2 test files for 3 slices"):
+        sliced(*files, tests=tuple(tests[:2]))
+
+
+def test_ids_that_two_files_share_are_two_records(tmp_path: Path) -> None:
+    files = [
+        a_file(tmp_path / f"{name}.jsonl", [{**row, "id": f"{n}"} for n, row in enumerate(held)])
+        for name, held in (("a", rows(20, of="a")), ("b", rows(20, of="b")))
+    ]
+
+    ids = [text.id for each in sliced(*files).slices for text in (*each.train, *each.test)]
+    assert len(set(ids)) == 40
+
+
+def test_a_slice_without_training_rows_is_an_error(tmp_path: Path) -> None:
+    files = [
+        a_file(tmp_path / "a.jsonl", rows(9)),
+        a_file(tmp_path / "b.jsonl", rows(9, split="test")),
+    ]
+
+    with pytest.raises(DatasetError, match=r"slice b\.jsonl has no records to learn"):
+        sliced(*files)
+
+
+def test_one_label_only_is_an_error(tmp_path: Path) -> None:
+    held = [{**row, "label": "up"} for row in rows(20)]
+
+    with pytest.raises(DatasetError, match="every record has the label 'up'"):
+        sliced(a_file(tmp_path / "a.jsonl", held))
+
+
+def test_a_time_order_needs_a_time(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no row has a time"):
+        sliced(a_file(tmp_path / "a.jsonl", rows(20)), order="time")
+
+
+def test_several_files_and_a_field_are_an_error(tmp_path: Path) -> None:
+    files = [a_file(tmp_path / f"{name}.jsonl", rows(9)) for name in "ab"]
+
+    with pytest.raises(ConfigError, match="--slice splits one file"):
+        sliced(*files, by="label")
+
+
+def test_test_texts_that_are_also_learned_are_told(tmp_path: Path) -> None:
+    held = rows(20)
+    made = sliced(
+        a_file(tmp_path / "a.jsonl", held), tests=(a_file(tmp_path / "t.jsonl", held[:3]),)
+    )
+
+    assert any(note.startswith("3 test texts are also learned") for note in made.notes)

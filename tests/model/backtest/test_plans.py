@@ -1,0 +1,55 @@
+from typing import Any
+
+import pytest
+
+from model.backtest.plans import (
+    PlanOptions,
+    known_plans,
+    made_plan,
+    named_plan,
+    overlaid,
+)
+from model.config import FitConfig, TaskConfig
+from model.errors import ConfigError
+
+ASKED = PlanOptions(window=300, memory=40)
+
+
+def test_the_default_plan_is_the_task_s_configuration_with_the_window_that_was_asked_for() -> None:
+    config = TaskConfig(fit=FitConfig(epochs=3))
+    plan = named_plan("default", config, ASKED)
+
+    assert plan.config == config.model_copy(update={"window": plan.config.window})
+    assert plan.config.window.records == 300
+
+
+def test_head_never_refreshes() -> None:
+    assert not named_plan("head", TaskConfig(), ASKED).config.refresh.enabled
+
+
+def test_an_unknown_plan_is_told_every_known_one() -> None:
+    with pytest.raises(ConfigError) as told:
+        named_plan("magic", TaskConfig(), ASKED)
+
+    assert all(name in str(told.value) for name in (*known_plans(), "magic"))
+
+
+def test_epochs_hold_for_every_plan_also_for_one_that_names_its_own() -> None:
+    asked = PlanOptions(window=300, memory=40, epochs=5)
+
+    assert made_plan("mine", {"fit": {"epochs": 9}}, TaskConfig(), asked).config.fit.epochs == 5
+
+
+def test_a_plan_that_cannot_work_is_told_with_every_fault() -> None:
+    faults: dict[str, Any] = {"fit": {"epochs": 0}, "refresh": {"replay_share": 2}}
+    with pytest.raises(
+        ConfigError, match=r"plan mine: .*replay_share: .*less than 1 .it is 2.*epochs: .*it is 0"
+    ):
+        made_plan("mine", faults, TaskConfig(), ASKED)
+
+
+def test_layers_are_laid_over_each_other_field_by_field() -> None:
+    below, above = {"a": {"x": 1, "y": 2}, "b": 3}, {"a": {"y": 5}, "c": {"z": 4}}
+
+    assert overlaid([below, above]) == {"a": {"x": 1, "y": 5}, "b": 3, "c": {"z": 4}}
+    assert below == {"a": {"x": 1, "y": 2}, "b": 3}
