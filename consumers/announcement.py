@@ -7,7 +7,7 @@ from schemas.topics import CONTROL, EVALUATION_EVENTS, MODEL_VERSIONS
 
 
 def announcement(entry: LineageEntry, *, source: str) -> list[Outgoing]:
-    """Its version, where it has one, its evaluation, a command where it found a drift; the same events however often.
+    """Its version, its evaluation, and a command where it found a drift: the same ones each time.
 
     Args:
         entry: of the lineage.
