@@ -252,8 +252,27 @@ class DriftConfig(_Config):
     """Whether what came before a drift is outside the horizon: the gate then asks nothing of it."""
 
 
+class OfflineConfig(_Config):
+    """When an offline task learns the windows that wait; whichever comes first."""
+
+    windows: AtLeastOne | None = None
+    """So many wait."""
+    every_seconds: Positive | None = 24 * 3600.0
+    """The oldest closed so long ago."""
+
+    @model_validator(mode="after")
+    def _something_ends_the_wait(self) -> "OfflineConfig":
+        if self.windows is None and self.every_seconds is None:
+            raise ValueError("windows and every_seconds are both empty: nothing would be learned")
+        return self
+
+
 class TaskConfig(_Config):
     """Everything about one task."""
+
+    mode: Literal["online", "offline"] = "online"
+    """`online` learns each window at once, `offline` gathers many into one update."""
+    offline: OfflineConfig = OfflineConfig()
 
     window: WindowConfig = WindowConfig()
     encoder: EncoderConfig = EncoderConfig()

@@ -8,27 +8,23 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from model.config import TaskConfig
-from model.drift import Change, Watch, after_drift
-from model.due import plan_after
+from model.drift import Change, Watch
 from model.exporter import Exporter
-from model.feedback import RefreshOutcome, next_plan
-from model.gain import gain_of
 from model.head import LinearHead
 from model.holdout import HoldoutRow
 from model.journal import Row, to_parquet
 from model.lineage import EncoderRef, Lineage, LineageEntry, Rollback, StateFiles
 from model.onnx_export import head_graph
-from model.plan import Plan
+from model.outlook import drift_event, plan_for_next, regime
 from model.state import TaskState
 from model.stopwatch import Stopwatch
 from model.succession import anchor_ref, probation_ref
 from schemas.base import Span
 from schemas.evaluation import (
     Comparison,
-    Drift,
     EvaluationEvent,
     Outcome,
     RecordCounts,
@@ -156,11 +152,11 @@ def commit_round(
         given_up=(*(old.given_up if old else ()), *findings.given_up),
         records_seen=before.records_seen + findings.counts.learned + findings.counts.held_out,
         refreshed_at=_refreshed_at(before, findings),
-        plan=_plan(before, findings),
+        plan=plan_for_next(before, findings),
         refreshed_on=evaluation.evaluated_at
         if findings.kind == "refresh"
         else (old.refreshed_on if old else None),
-        **_regime(before, findings),
+        **regime(before, findings),
         holdout_config=before.split(findings.config),
         encoder=encoder,
         files=files,
@@ -190,46 +186,6 @@ def _refreshed_at(before: TaskState, findings: Findings) -> int | None:
     if findings.kind == "refresh":
         return before.records_seen
     return before.tip.refreshed_at if before.tip else None
-
-
-def _plan(before: TaskState, findings: Findings) -> Plan | None:
-    """The plan of the next refresh: the outcome of one changes it, and drift."""
-    if findings.kind != "refresh":
-        if findings.drift is not None:
-            return after_drift(plan_after(before.tip), findings.drift)
-        return before.tip.plan if before.tip else None
-    seen = RefreshOutcome(
-        outcome=findings.outcome,
-        reason=findings.reason,
-        new=gain_of(findings.new),
-        old=gain_of(findings.old),
-        records_seen=before.records_seen,
-        sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
-        seconds=findings.metrics.get("fit_seconds", 0.0),
-    )
-    return next_plan(plan_after(before.tip), seen, findings.config)
-
-
-def _regime(before: TaskState, findings: Findings) -> dict[str, Any]:
-    """What the entry says of drift."""
-    tip, drift = before.tip, findings.drift
-    horizon = tip.horizon_from if tip else 0
-    return {
-        "watch": findings.watch or (tip.watch if tip else None),
-        "drifted_at": drift.seen if drift else (tip.drifted_at if tip else None),
-        "horizon_from": drift.sequence if drift and findings.config.drift.forget else horizon,
-    }
-
-
-def _drift(change: Change | None) -> Drift | None:
-    if change is None:
-        return None
-    return Drift(
-        since_record=change.seen,
-        answers=change.answers,
-        error_before=change.before,
-        error_after=change.after,
-    )
 
 
 def _proven_head(
@@ -314,7 +270,7 @@ def _evaluation(
         old=findings.old,
         slices=findings.slices,
         metrics=metrics,
-        drift=_drift(findings.drift),
+        drift=drift_event(findings.drift),
         outcome=findings.outcome,
         reason=findings.reason,
         seconds=dict(watch.seconds),

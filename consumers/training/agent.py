@@ -20,6 +20,7 @@ from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, Waiting
 from consumers.training.failures import FailureStreak
+from consumers.training.held_back import held_back
 from consumers.training.messages import (
     Advanced,
     Committed,
@@ -39,6 +40,8 @@ from schemas.window import TrainingWindow
 
 MOST_WAITING = 1000
 """Windows held in memory; more stay on the topic."""
+HELD_BACK_SECONDS = 1.0
+"""How exactly the schedule of an offline task is kept."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
 
@@ -145,15 +148,28 @@ class TrainingHandler:
             task, why = self._refreshes.popitem()
             await self._refresh(task, why)
             return
-        items = self._backlog.next_of_one_task(
-            lambda task: self._settings.task(task).max_windows_per_update
-        )
+        items = self._backlog.next_of_one_task(self._most_windows, self._held_back)
+        if not items:
+            await asyncio.sleep(HELD_BACK_SECONDS)
+            return
         await self._learn(items)
         async with self._changed:
             self._backlog.done(items)
             self._changed.notify_all()
             ends = self._backlog.committable()
         await self._kept_up("commit", lambda: self._kafka.commit(ends))
+
+    def _most_windows(self, task: str) -> int:
+        """Windows of a task that are learned together; an offline one takes all it gathered."""
+        config = self._settings.task(task)
+        return MOST_WAITING if config.mode == "offline" else config.max_windows_per_update
+
+    def _held_back(self, task: str, windows: Sequence[TrainingWindow]) -> bool:
+        """Whether a task's windows wait for its schedule; a full backlog waits for nothing."""
+        full = len(self._backlog) >= MOST_WAITING
+        return not full and held_back(
+            windows, config=self._settings.task(task), now=datetime.now(UTC)
+        )
 
     async def _learn(self, items: Sequence[Waiting]) -> None:
         """Learn windows together; where that is refused, halve until the bad one stands alone."""

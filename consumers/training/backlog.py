@@ -1,7 +1,7 @@
 """The windows that wait to be learned, and how far their topic may be committed."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
@@ -43,17 +43,26 @@ class Backlog:
         """Note that a record was read, whether or not it brought a window."""
         self._next_offset[record.topic, record.partition] = record.offset + 1
 
-    def next_of_one_task(self, limit_of: Callable[[str], int]) -> list[Waiting]:
+    def next_of_one_task(
+        self,
+        limit_of: Callable[[str], int],
+        held_back: Callable[[str, Sequence[TrainingWindow]], bool] = lambda _task, _windows: False,
+    ) -> list[Waiting]:
         """The oldest window and those of the same task behind it, up to the task's limit.
 
         They stay in the backlog until `done`.
+
+        Args:
+            limit_of: most windows of a task that are learned together.
+            held_back: whether a task's waiting windows wait on; the next task is then looked at.
         """
-        oldest = next(iter(self._waiting.values()), None)
-        if oldest is None:
-            return []
-        task = oldest.window.task
-        same = [item for item in self._waiting.values() if item.window.task == task]
-        return same[: limit_of(task)]
+        by_task: dict[str, list[Waiting]] = {}
+        for item in self._waiting.values():
+            by_task.setdefault(item.window.task, []).append(item)
+        for task, same in by_task.items():
+            if not held_back(task, [item.window for item in same]):
+                return same[: limit_of(task)]
+        return []
 
     def done(self, items: Iterable[Waiting]) -> None:
         """Take windows out: their outcome is published. Unknown ones are ignored."""

@@ -1,0 +1,55 @@
+"""What a round leaves for the next one: its plan, and what is known of drift."""
+
+from typing import TYPE_CHECKING, Any
+
+from model.drift import Change, after_drift
+from model.due import plan_after
+from model.feedback import RefreshOutcome, next_plan
+from model.gain import gain_of
+from model.plan import Plan
+from model.state import TaskState
+from schemas.evaluation import Drift
+
+if TYPE_CHECKING:
+    from model.release import Findings
+
+
+def plan_for_next(before: TaskState, findings: "Findings") -> Plan | None:
+    """The plan of the next refresh: the outcome of one changes it, and drift."""
+    if findings.kind != "refresh":
+        if findings.drift is not None:
+            return after_drift(plan_after(before.tip), findings.drift)
+        return before.tip.plan if before.tip else None
+    seen = RefreshOutcome(
+        outcome=findings.outcome,
+        reason=findings.reason,
+        new=gain_of(findings.new),
+        old=gain_of(findings.old),
+        records_seen=before.records_seen,
+        sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
+        seconds=findings.metrics.get("fit_seconds", 0.0),
+    )
+    return next_plan(plan_after(before.tip), seen, findings.config)
+
+
+def regime(before: TaskState, findings: "Findings") -> dict[str, Any]:
+    """What the entry says of drift."""
+    tip, drift = before.tip, findings.drift
+    horizon = tip.horizon_from if tip else 0
+    return {
+        "watch": findings.watch or (tip.watch if tip else None),
+        "drifted_at": drift.seen if drift else (tip.drifted_at if tip else None),
+        "horizon_from": drift.sequence if drift and findings.config.drift.forget else horizon,
+    }
+
+
+def drift_event(change: Change | None) -> Drift | None:
+    """The drift as the event of the round has it."""
+    if change is None:
+        return None
+    return Drift(
+        since_record=change.seen,
+        answers=change.answers,
+        error_before=change.before,
+        error_after=change.after,
+    )
