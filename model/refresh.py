@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from model.ageing import within_horizon
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress
@@ -49,7 +50,7 @@ def refresh(
     watch = Stopwatch()
     with watch("read"):  # 1.
         progress("rereading", records=config.refresh.reread_records)
-        reread = read_again(state, lineage, log, config=config)
+        reread = within_horizon(read_again(state, lineage, log, config=config), config.head)
     findings = Findings(
         kind="refresh",
         outcome=Outcome.SKIPPED,
@@ -73,7 +74,7 @@ def refresh(
                 state,
                 fitted.encoder,
                 reread,
-                projected=config.head.projection,
+                config=config.head,
                 progress=progress,
             )
             head = _candidate_head(refreshed, fitted, config=config)
