@@ -15,7 +15,7 @@ from model.statistics import FloatArray, Statistics
 from model.temperature import fit_temperature, log_losses
 
 SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
-PENALTIES = (30.0, 100.0)
+PENALTIES = (30.0, 100.0, 300.0)
 """What `choose_head` tries, beside the configured defaults."""
 
 LEAST_SHRINKAGE = 0.3
@@ -164,17 +164,12 @@ def _default(config: HeadConfig, stats: Statistics) -> Choice:
 
 
 def _grid(config: HeadConfig, stats: Statistics) -> Iterator[Choice]:
-    """What is allowed.
-
-    Among all forms ridge is tried on projected features only: on plain ones it was behind the
-    discriminant on every stream.
-    """
     both = [False, True] if stats.projected else [False]
     allowed = both if config.features == "auto" else [stats.projected > 0 and _projects(config)]
     for projected in allowed:
         if config.form != "ridge":
             yield from (Choice("discriminant", value, projected) for value in SHRINKAGES)
-        if config.form == "ridge" or (config.form == "auto" and projected == allowed[-1]):
+        if config.form in ("auto", "ridge"):
             yield from (Choice("ridge", value, projected) for value in PENALTIES)
 
 

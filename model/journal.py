@@ -29,6 +29,7 @@ _FIELDS = [
     ("offset", pa.int64()),
     ("event_time", pa.timestamp("us", tz="UTC")),
     ("weight", pa.float64()),
+    ("clock", pa.float64()),
 ]
 
 
@@ -53,6 +54,8 @@ class Row:
     """(D,) under the encoder of the task; None where it was not encoded again."""
     mapped: bool = False
     """Whether they are not the encoder's own: they were carried over from an earlier one."""
+    clock: float = 0.0
+    """When it counts fully, on the clock of the statistics: half as much a half-life later."""
 
 
 class Journal:
@@ -141,6 +144,8 @@ def from_parquet(data: bytes) -> list[Row]:
     """
     try:
         table = pq.read_table(io.BytesIO(data))
+        if "clock" not in table.column_names:  # written before there were half-lives
+            table = table.append_column("clock", pa.array([0.0] * len(table), pa.float64()))
         columns = [table.column(name).to_pylist() for name, _ in _FIELDS]
         features = table.column("features").combine_chunks()
         missing = features.is_null().to_pylist()

@@ -1,11 +1,12 @@
 """Recomputes what a task knows of its records under another encoder."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from model.config import RefreshConfig
+from model.ageing import clocks_again
+from model.config import TaskConfig
 from model.data import Progress, Record
 from model.deltas import applied
 from model.encoder import Encoder, Features
@@ -17,6 +18,9 @@ from model.reread import Reread, not_learned
 from model.splits import text_hash
 from model.state import TaskState, stacked
 from model.statistics import Statistics
+
+_LEAST = 1e-9
+"""A label of which less is left counts for nothing, however much was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,10 @@ def recomputed(
     encoder: Encoder,
     reread: Reread,
     *,
-    config: RefreshConfig,
-    projected: int,
+    config: TaskConfig,
     cache: FeatureCache,
     progress: Progress,
-    clock: Seconds = time.monotonic,
+    now: Seconds = time.monotonic,
 ) -> Recomputed:
     """What is known, under the new encoder.
 
@@ -53,11 +56,10 @@ def recomputed(
         state: under the encoder before.
         encoder: the new one.
         reread: the records at hand.
-        config: the budget.
-        projected: how many random features the statistics hold from now on.
+        config: the budget, how records age, and the random features that statistics hold from now.
         cache: of features.
         progress: told how many texts are encoded.
-        clock: monotonic, in seconds.
+        now: monotonic, in seconds.
     """
     holdout = state.holdout.rows
     at_hand = len(reread.learned) + len(reread.apart)
@@ -67,15 +69,16 @@ def recomputed(
         encoder,
         reread,
         cache=cache,
-        seconds=config.reread_seconds,
-        first_per_label=config.min_records_per_label,
-        clock=clock,
+        seconds=config.refresh.reread_seconds,
+        first_per_label=config.refresh.min_records_per_label,
+        clock=now,
     )
     records = [*encoded.reread.learned, *encoded.reread.apart]
     features = encoded.features
     by_id = {row.id: held_out[number] for number, row in enumerate(holdout)}
+    known_at = _clocks(encoded.reread, state, config)
     again = {
-        record.id: _row(record, sequence, features[number])
+        record.id: _row(record, sequence, features[number], known_at[record.id])
         for number, (record, sequence) in enumerate(records)
     }
     carried = _carried(state, again)  # 2.
@@ -90,11 +93,14 @@ def recomputed(
         for row in state.journal
     )
     index = state.label_index()
+    nothing = Statistics.empty(
+        encoder.dim, len(index), projected=config.head.projection, clock=state.statistics.clock
+    )
     refreshed = replace(
         state,
         encoder=encoder,
         statistics=applied(
-            Statistics.empty(encoder.dim, len(index), projected=projected),
+            nothing,
             [row for row in known.values() if _counts(row, state)],
             index,
         ),
@@ -165,16 +171,31 @@ def _counts(row: Row, state: TaskState) -> bool:
     return row.sequence not in not_learned(state)
 
 
+def _clocks(reread: Reread, state: TaskState, config: TaskConfig) -> dict[str, float]:
+    """The clock of each record: its own where the journal knows it, else by its place or time.
+
+    A rejected record that is not known any more is as old as the newest.
+    """
+    times = [record.event_time for record, _ in reread.learned]
+    placed = zip(reread.learned, clocks_again(times, state, config.head), strict=True)
+    clocks = {record.id: state.statistics.clock for record, _ in reread.apart}
+    clocks |= {record.id: at for (record, _), at in placed}
+    return clocks | {row.id: row.clock for row in state.journal if row.id in clocks}
+
+
 def _weights(rows: Iterable[Row], state: TaskState) -> Mapping[str, float]:
     """What one record of each label stands for, so that labels weigh as often as they were seen."""
-    covered = Counter(row.label for row in rows)
+    covered: dict[str, float] = defaultdict(float)
+    for row in rows:
+        covered[row.label] += 2.0 ** (row.clock - state.statistics.clock)
     seen = dict(zip(state.labels, state.statistics.counts, strict=False))
     return {
-        label: max(1.0, float(seen.get(label, 0.0)) / count) for label, count in covered.items()
+        label: max(1.0, float(seen.get(label, 0.0)) / max(count, _LEAST))
+        for label, count in covered.items()
     }
 
 
-def _row(record: Record, sequence: int, features: Features) -> Row:
+def _row(record: Record, sequence: int, features: Features, clock: float) -> Row:
     return Row(
         id=record.id,
         label=record.label,
@@ -187,4 +208,5 @@ def _row(record: Record, sequence: int, features: Features) -> Row:
         event_time=record.event_time,
         weight=1.0,
         features=features,
+        clock=clock,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from model.ageing import within_horizon
 from model.budget import planned
 from model.candidate import solve_candidate
 from model.config import TaskConfig
@@ -53,7 +54,7 @@ def refresh(
     watch = Stopwatch()
     with watch("read"):  # 1.
         progress("rereading", records=config.refresh.reread_records)
-        reread = read_again(state, lineage, log, config=config)
+        reread = within_horizon(read_again(state, lineage, log, config=config), config.head)
     findings = Findings(
         kind="refresh",
         outcome=Outcome.SKIPPED,
@@ -77,8 +78,7 @@ def refresh(
                 state,
                 fitted.encoder,
                 reread,
-                config=config.refresh,
-                projected=config.head.projection,
+                config=config,
                 cache=cache,
                 progress=progress,
             )

@@ -193,14 +193,20 @@ def _replay(lineage: Lineage, file: Artifact | None, config: ReplayMemoryConfig)
 def _journal_rows(lineage: Lineage, tip: LineageEntry, *, horizon: int) -> list[Row]:
     """Rows in the order in which they were written."""
     newest_first: list[list[Row]] = []
+    known: set[str] = set()
+    taken_back = 0
     oldest_apart = min(tip.set_apart, default=tip.sequence)
     for entry in lineage.back_from(tip):
         if entry.files is None or entry.files.journal is None:
             continue
-        newest_first.append(from_parquet(lineage.store.fetch(entry.files.journal)))
+        rows = from_parquet(lineage.store.fetch(entry.files.journal))
+        newest_first.append(rows)
+        known.update(row.id for row in rows if row.weight > 0)
+        # Taken back or replaced here and there, so that there may be some fewer: read on for these.
+        taken_back += sum(row.weight < 0 for row in rows)
         if entry.files.journal_is_snapshot:
             break
-        if sum(map(len, newest_first)) >= horizon and entry.sequence <= oldest_apart:
+        if len(known) - taken_back >= horizon and entry.sequence <= oldest_apart:
             break
     return [row for rows in reversed(newest_first) for row in rows]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from model.ageing import aged
 from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress, Record
@@ -99,7 +100,7 @@ def increment(
             config=config,
         )
         features = state.encoder.features([item.record.text for item in intake.taken])
-        rows = rows_of(intake, features, state)
+        rows = aged(rows_of(intake, features, state), state, config.head)
         taken_in = _taken_in(state, intake, features, rows, config=config)
     with watch("evaluate"):  # 2.
         right = _right(state, intake, features)
@@ -134,7 +135,7 @@ def increment(
     with watch("fit"):  # 3.
         progress("solving", records=len(intake.taken))
         trained = config.head.form == "softmax"
-        teaches = _teaches(intake, state) and not trained
+        teaches = _teaches(intake, rows, state) and not trained
         solution = _solve(taken_in, rows, config=config) if teaches else None
     with watch("evaluate"):  # 4.
         findings = Findings(
@@ -266,9 +267,10 @@ def _known_errors(
     return np.array([not r for r, item in answered if item.record.label in known], bool)
 
 
-def _teaches(intake: Intake, state: TaskState) -> bool:
-    """Whether there is anything to solve anew: learned records, corrections, rejected ones."""
-    news = intake.counts.learned or intake.taken_back or state.set_apart
+def _teaches(intake: Intake, rows: Sequence[Row], state: TaskState) -> bool:
+    """Whether there is anything to solve anew: records learned, taken back, rejected before."""
+    gone = intake.taken_back or any(row.weight < 0 for row in rows)
+    news = intake.counts.learned or gone or state.set_apart
     return bool(news) and bool(intake.counts.learned or state.statistics.num_records)
 
 

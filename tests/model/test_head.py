@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
@@ -259,3 +260,38 @@ def test_the_estimated_shrinkage_is_the_one_of_scikit_learn() -> None:
 def test_without_two_records_of_a_label_all_is_shrunk() -> None:
     features, _ = blobs(4)
     assert oas_shrinkage(stats_of(features, np.arange(4))) == 1.0
+
+
+def test_a_prior_by_name_moves_the_bias_by_its_logarithm() -> None:
+    features, labels = blobs(300)
+    stats = stats_of(features, labels).with_labels(5)
+    names = ("a", "b", "c", "d", "e")
+    none = np.zeros((0, DIM)), np.zeros(0, int)
+    shares = {"a": 0.5, "b": 0.2, "c": 0.2, "d": 0.1}
+    given = choose_head(stats, *none, config=HeadConfig(prior=shares), labels=names)
+    equal = choose_head(stats, *none, config=HeadConfig(prior="balanced"), labels=names)
+    moved = given.bias[:4] - equal.bias[:4]
+    np.testing.assert_allclose(moved, np.log(4 * np.array(list(shares.values()))), atol=1e-4)
+    assert given.predict(features).max() < 4
+
+
+def test_a_label_without_a_given_share_keeps_the_observed_one() -> None:
+    features, labels = blobs(300)
+    stats = stats_of(features, labels)
+    none = np.zeros((0, DIM)), np.zeros(0, int)
+    observed = dict(zip("abcd", stats.counts / stats.num_records, strict=True))
+    some = choose_head(
+        stats, *none, config=HeadConfig(prior={"b": observed["b"]}), labels=tuple("abcd")
+    )
+    plain = choose_head(stats, *none, config=HeadConfig(), labels=tuple("abcd"))
+    np.testing.assert_allclose(some.bias, plain.bias, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_prior_that_is_no_share_is_refused(share: float) -> None:
+    with pytest.raises(ValidationError):
+        HeadConfig(prior={"a": share})
+    with pytest.raises(ValueError, match="prior"):
+        solve_discriminant(
+            stats_of(*blobs(20)), shrinkage=0.1, prior=np.array([share, 1.0, 1.0, 1.0])
+        )

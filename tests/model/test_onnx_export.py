@@ -15,6 +15,7 @@ from scipy.special import softmax
 from model.config import PACKAGED_ENCODER, EncoderConfig
 from model.encoder import Encoder, Pooled
 from model.errors import ParityError
+from model.head import solve_discriminant
 from model.onnx_export import (
     ExportError,
     ParityProver,
@@ -24,6 +25,7 @@ from model.onnx_export import (
     head_graph,
     load_template,
 )
+from model.statistics import Statistics
 from tests.model.tiny import labeled_texts
 
 TEXTS = labeled_texts(24)[0]
@@ -209,6 +211,17 @@ def test_parity_is_proven_on_the_pair(encoder: Encoder, prover: ParityProver) ->
 def test_parity_is_proven_without_any_held_out_text(encoder: Encoder, prover: ParityProver) -> None:
     head = Head.random(3, encoder.dim)
     assert prover.prove(encoder, head, head.graph(), []) < 1e-5
+
+
+def test_a_projected_head_carries_its_projection_and_is_proven(
+    encoder: Encoder, prover: ParityProver
+) -> None:
+    features = encoder.features(TEXTS)
+    stats = Statistics.of(features, np.arange(len(TEXTS)) % 3, num_labels=3, projected=50)
+    head = solve_discriminant(stats, shrinkage=0.3)
+    graph = head_graph(head.weight, head.bias, head.temperature, projection=head.projection)
+    assert prover.prove(encoder, head, graph, TEXTS) < 1e-4
+    assert len(graph) < 2 * encoder.dim * 50 + 4 * 3 * (encoder.dim + 50) + 1500
 
 
 def test_another_head_fails_the_proof(encoder: Encoder, prover: ParityProver) -> None:
