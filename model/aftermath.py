@@ -8,6 +8,7 @@ from model.deltas import counted
 from model.encoder import Features
 from model.journal import Row, from_parquet
 from model.lineage import Lineage, LineageEntry
+from model.replay_memory import ReplayRow
 from model.state import TaskState
 from schemas.evaluation import Outcome
 
@@ -90,23 +91,26 @@ class Aftermath:
         return found | self._encoded_again(found)
 
     def _encoded_again(self, found: Mapping[str, Features]) -> dict[str, Features]:
-        """Features of records that the log still holds and nothing else does."""
-        if self.log is None:
-            return {}
+        """Features of records whose texts the replay memory holds, or else the log."""
         missing = {
             row.id: row
             for row in self.now.journal
             if row.part == "learn" and row.id not in found and not self._as_before(row)
         }
-        spans = [span for entry in self._entries() if _brought(entry) for span in entry.spans]
-        records = [
-            record
-            for span in spans
-            for record in self.log.read(self.lineage.task, span, strict=False)
-            if _same(missing.get(record.id), record)
-        ]
-        features = self.then.encoder.features([record.text for record in records])
-        return {record.id: features[number] for number, record in enumerate(records)}
+        at_hand = {
+            row.id: row.record for row in self.now.replay.rows if _same(missing.get(row.id), row)
+        }
+        if self.log is not None and len(at_hand) < len(missing):
+            at_hand |= {
+                record.id: record
+                for entry in self._entries()
+                if _brought(entry)
+                for span in entry.spans
+                for record in self.log.read(self.lineage.task, span, strict=False)
+                if _same(missing.get(record.id), record)
+            }
+        features = self.then.encoder.features([record.text for record in at_hand.values()])
+        return {record_id: features[number] for number, record_id in enumerate(at_hand)}
 
     def _as_before(self, row: Row) -> bool:
         return _same(self.then.journal.get(row.id), row)
@@ -116,14 +120,16 @@ class Aftermath:
         return [self.lineage.entry(s) for s in range(self.to.sequence + 1, last + 1)]
 
 
-def _place(item: Row | Record) -> tuple[str, int, int]:
+def _place(item: Row | Record | ReplayRow) -> tuple[str, int, int]:
     return item.topic, item.partition, item.offset
 
 
-def _same(known: Row | None, item: Row | Record) -> bool:
+def _same(known: Row | None, item: Row | Record | ReplayRow) -> bool:
     return known is not None and _place(known) == _place(item)
 
 
 def _brought(entry: LineageEntry) -> bool:
+    """Whether an increment brought records; under a trained head it promotes nothing."""
     judged = entry.outcome in (Outcome.PROMOTED, Outcome.REJECTED)
-    return entry.kind == "increment" and judged
+    waits = entry.outcome is Outcome.SKIPPED and entry.evaluation.counts.learned > 0
+    return entry.kind == "increment" and (judged or waits)

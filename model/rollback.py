@@ -79,8 +79,8 @@ def roll_back(
        labels that came later wait for their records.
     3. Set the records learned since apart, with their features under the restored encoder: the
        next increment solves with and without them, as after a rejection. Where the encoder was
-       another, features come from the journals written before it changed, else from the log; what
-       neither holds is given up, and the reason says how much.
+       another, features come from the journals written before it changed, else from the texts in
+       the replay memory or the log; what none holds is given up, and the reason says how much.
     4. Commit; the old graphs are announced again, so that nothing is exported or proven anew.
 
     Args:
@@ -111,6 +111,7 @@ def roll_back(
         since = Aftermath(state, then, to, held_out, lineage, log)
         rows, blamed = since.rows(), since.blamed()
         apart = _apart(rows, blamed)
+        lost = tuple(sequence for sequence in blamed if sequence not in apart)
     after = _as_anchor(
         replace(
             state,
@@ -121,6 +122,9 @@ def roll_back(
             set_apart=apart,
             tries={sequence: state.tries.get(sequence, 0) for sequence in apart},
             features=held_out,
+            replay=state.replay.without(
+                {(row.id, row.sequence) for row in state.replay.rows if row.sequence in lost}
+            ),
             probation=None,
         ),
         config,
@@ -133,7 +137,7 @@ def roll_back(
         trained_through=dict(state.tip.trained_through),
         rows=rows,
         snapshot=True,
-        given_up=tuple(sequence for sequence in blamed if sequence not in apart),
+        given_up=lost,
         restored=to,
         rollback=Rollback(restores=to.sequence, blamed=blamed, who=who, why=why),
     )

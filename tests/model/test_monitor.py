@@ -126,9 +126,10 @@ def test_only_a_loss_proven_to_be_over_the_limit_counts(
 
 
 def test_equals_are_rarely_rolled_back_over_many_looks() -> None:
-    # 2,000 probations of ten windows of 50 records, 10 % answered differently: MEASURED
-    assert _rolled_back(0.0) <= 0.01
-    assert _rolled_back(-0.10) >= 0.6
+    # 2,000 probations of ten windows of 50 records, 10 % answered differently: rolled back at a
+    # true difference of 0, -2, -5 and -10 points were 0.6 %, 3.7 %, 56 % and 100 %.
+    assert _rolled_back(0.0) <= 0.02
+    assert _rolled_back(-0.10) >= 0.97
 
 
 def _rolled_back(difference: float, *, trials: int = 300) -> float:

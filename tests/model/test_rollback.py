@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import GateConfig, MonitorConfig
+from model.config import GateConfig, MonitorConfig, ReplayMemoryConfig
 from model.errors import TipMovedError
 from model.exporter import Exporter
 from model.learner import wall_clock
@@ -161,9 +161,12 @@ def test_labels_that_came_after_stay_known_and_are_not_answered(loop: Loop) -> N
     assert loop.state().statistics.counts[-1] == 0
 
 
-@pytest.mark.parametrize("with_log", [True, False])
-def test_a_refresh_is_rolled_back_with_its_encoder(loop: Loop, with_log: bool) -> None:
+@pytest.mark.parametrize("texts_in", ["log", "memory", "neither"])
+def test_a_refresh_is_rolled_back_with_its_encoder(loop: Loop, texts_in: str) -> None:
     records = stream(240)
+    if texts_in != "memory":
+        smallest = ReplayMemoryConfig(records=1)
+        loop.config = loop.config.model_copy(update={"replay_memory": smallest})
     loop.learn(records[:60])
     older = loop.learn(records[60:120])
     before = loop.state()
@@ -171,7 +174,7 @@ def test_a_refresh_is_rolled_back_with_its_encoder(loop: Loop, with_log: bool) -
     loop.learn(records[120:180])
     assert refreshed.outcome is Outcome.PROMOTED
 
-    given = {"log": MemoryLog(records)} if with_log else {}
+    given = {"log": MemoryLog(records)} if texts_in == "log" else {}
     entry = rolled_back(loop, older.sequence, **given)
 
     state = loop.state()
@@ -180,8 +183,11 @@ def test_a_refresh_is_rolled_back_with_its_encoder(loop: Loop, with_log: bool) -
     assert entry.encoder != refreshed.encoder
     np.testing.assert_array_equal(state.statistics.gram, before.statistics.gram)
     lost = "their records have no features any more and are given up"
-    assert (lost in entry.evaluation.reason) is not with_log
-    assert (entry.set_apart, entry.given_up) == (((3,), ()) if with_log else ((), (3,)))
+    assert (lost in entry.evaluation.reason) is (texts_in == "neither")
+    assert entry.rollback is not None
+    assert entry.rollback.blamed == (3,)
+    if texts_in != "neither":
+        assert (entry.set_apart, entry.given_up) == ((3,), ())
     read = loop.state(loop.new_learner())
     for row in state.holdout.rows:
         np.testing.assert_allclose(state.features[row.id], read.features[row.id], atol=1e-6)
