@@ -52,5 +52,3 @@ def add_adapters(encoder: Encoder, rank: int) -> None:
 def merge_adapters(encoder: Encoder) -> None:
     """Add what the adapters learned to the weights, and take them off, in place."""
     encoder.module.transformer = cast("Any", encoder.module.transformer).merge_and_unload()
-    for parameter in encoder.module.parameters():
-        parameter.requires_grad_(True)

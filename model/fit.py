@@ -221,6 +221,8 @@ class _Loop:
         self._fitted.module.eval()
         if self._config.lora_rank:
             merge_adapters(self._fitted)
+        # What this fit froze, the next one may fit.
+        self._fitted.module.requires_grad_(True)
         return values
 
     def _step(self, batches: Sequence[tuple[Tensor, ...]], optimiser: Optimizer) -> float:

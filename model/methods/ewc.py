@@ -75,13 +75,9 @@ def diagonal_fisher(log_likelihoods: Iterable[Tensor], weights: Weights) -> dict
 
 def _log_likelihoods(champion: Teacher, texts: list[str], *, seed: int) -> Iterator[Tensor]:
     """Log p(y | x) of one text after the other, y drawn from the champion's answer to it."""
-    device, taught = champion.encoder.device, champion.taught.cpu()
-    weight = torch.from_numpy(champion.head.weight)[taught].to(device)
-    bias = torch.from_numpy(champion.head.bias)[taught].to(device)
     generator = torch.Generator().manual_seed(seed % 2**63)
     for row in champion.encoder.tokenize(texts):
         features = champion.encoder.module(*champion.encoder.padded([row]))
-        logits = functional.linear(features, weight, bias) / champion.head.temperature
-        log_scores = functional.log_softmax(logits[0], dim=0)
+        log_scores = functional.log_softmax(champion.answers(features)[0], dim=0)
         drawn = torch.multinomial(log_scores.detach().exp().cpu(), 1, generator=generator)
         yield log_scores[int(drawn)]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from model.encoder import Encoder
 from model.head import LinearHead
@@ -47,3 +48,13 @@ class Teacher:
         taught = scaled[:, self.taught.cpu().numpy()]
         centred = taught - taught.mean(axis=1, keepdims=True)
         return torch.from_numpy(centred.astype(np.float32)).to(self.encoder.device)
+
+    def answers(self, features: Tensor) -> Tensor:
+        """(B, D) to (B, C') logits at temperature 1 over the taught columns, with a graph."""
+        head, columns = self.head, [features]
+        if (projection := head.projection) is not None:
+            matrix = torch.from_numpy(projection.matrix.astype(np.float32)).to(features.device)
+            columns.append((features @ matrix).relu() * projection.scale)
+        weight = torch.from_numpy(head.weight).to(features.device)[self.taught]
+        bias = torch.from_numpy(head.bias).to(features.device)[self.taught]
+        return functional.linear(torch.cat(columns, dim=1), weight, bias) / head.temperature
