@@ -1,5 +1,6 @@
 """A backtest from files to a table: slices, plans, one run each, joint training, the report."""
 
+import importlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -32,10 +33,17 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
         DatasetError: a file cannot be used; told before anything runs.
     """
     _check_writable(options.report)
+    pictures = None
+    if options.plots is not None:
+        # Needs matplotlib: whether it is there is told before anything runs.
+        pictures = importlib.import_module("consumers.backtest.pictures")
     report = compared(options, settings, console)
     if options.report is not None:
         options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     show(report, console)
+    if pictures is not None and options.plots is not None:
+        drawn = pictures.draw(report, options.plots)
+        console.print(f"{len(drawn)} pictures in {options.plots}", highlight=False, markup=False)
     return report
 
 
