@@ -70,7 +70,7 @@ def test_the_page_ranks_plans_and_puts_joint_training_last() -> None:
 
 
 def test_time_slices_of_a_stream_hold_what_was_asked_for(tmp_path: Path) -> None:
-    draw = random.Random(0)
+    draw = random.Random(0)  # noqa: S311 - a sample, not a secret
     rows = [
         {"text": f"review {n}", "label": draw.choice("12345"), "task": "y", "split": "train"}
         for n in range(600)
