@@ -94,7 +94,8 @@ def _backtest(plan: str, made: BenchStream, folder: Path, settings: Settings) ->
 
 def _under_avalanche(strategy: str, made: BenchStream, folder: Path, seed: int) -> PlanReport:
     """Hand the same slices to a strategy in its own environment."""
-    trains, tests = [], []
+    trains: list[str] = []
+    tests: list[str] = []
     for number, each in enumerate(make_slices(made.slicing).slices):
         for part, texts, paths in (("train", each.train, trains), ("test", each.test, tests)):
             path = folder / f"{number:03d}.{part}.jsonl"
