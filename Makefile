@@ -1,15 +1,16 @@
 # make demo     the whole loop on a local Apache Kafka; DATA=, TASK=, WINDOW=, REPORT= stream a file
 # make test     everything that CI checks
-# make bench-ingest, make bench-fit, make bench-demo, make bench    how fast, how well; see benchmarks/RESULTS.md
+# make bench-ingest, make bench-fit, make bench-demo, make bench-learning, make bench    how fast, how well; see benchmarks/RESULTS.md
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
+AVALANCHE := .avalanche-venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-ingest bench-fit bench-demo bench-gate clean
+.PHONY: help setup demo test lint bench bench-ingest bench-fit bench-demo bench-gate bench-learning clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,5 +58,14 @@ bench-demo: $(READY) ## Run the demo and hold it to its limits; DATA=file
 bench-gate: $(READY) ## What the gate lets through over one round and fifty, simulated
 	$(BIN)/python benchmarks/gate.py
 
+# Torch once more, since Avalanche's many packages are no business of ours: 6 GB on Linux.
+$(AVALANCHE): benchmarks/avalanche/requirements.txt | $(UV)
+	UV_PYTHON_DOWNLOADS=never $(UV) venv --quiet --allow-existing --python .uv/bin/python .avalanche-venv
+	$(UV) pip sync --quiet --python .avalanche-venv/bin/python $<
+	@touch $@
+
+bench-learning: $(READY) $(AVALANCHE) ## How well it learns, beside the field's methods; ARGS=--help
+	$(BIN)/python -m benchmarks.learning $(ARGS)
+
 clean: ## Remove environments and caches; the store and the logs of demos stay
-	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .avalanche-venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -47,3 +47,11 @@ def test_ci_runs_make_test_and_does_not_let_a_broker_be_absent() -> None:
     assert "set -euo pipefail" in script
     assert 'export CI="${CI:-true}"' in script
     assert script.rstrip().endswith("exec make test")
+
+
+def test_the_benchmark_of_learning_gets_avalanche_in_an_environment_apart() -> None:
+    made = commands("--always-make", "bench-learning", "ARGS=--streams yelp")
+    steps = ["sync --frozen", "pip sync", ".venv/bin/python -m benchmarks.learning --streams yelp"]
+    places = [made.index(step) for step in steps]
+    assert places == sorted(places)
+    assert "--python .avalanche-venv/bin/python" in made

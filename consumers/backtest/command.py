@@ -126,6 +126,9 @@ def backtest(
     """Replay labeled files under several plans and compare them: no Kafka, nothing is kept."""
     if task is not None and not TASK_NAME.fullmatch(task):
         raise ConfigError(f"--task is {task!r}, which is no task's name: {TASK_NAME.pattern}")
+    names = tuple(name.strip() for name in compare.split(",") if name.strip())
+    if not names:
+        raise ConfigError("--compare names no plan")
     options = BacktestOptions(
         slicing=SliceOptions(
             files=tuple(files),
@@ -136,7 +139,7 @@ def backtest(
             task=task or task_name(files[0]),
             seed=seed,
         ),
-        compare=tuple(name.strip() for name in compare.split(",") if name.strip()),
+        compare=names,
         joint=joint,
         window=window,
         epochs=epochs,

@@ -1,5 +1,6 @@
 """A backtest from files to a table: slices, plans, one run each, joint training, the report."""
 
+import importlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -27,21 +28,37 @@ _SAMPLE_SECONDS = 0.5
 def run_backtest(options: BacktestOptions, settings: Settings, console: Console) -> BacktestReport:
     """Compare plans on a stream, write the report, show the table.
 
-    1. Cut the files into slices; find the plans: what cannot work is told before anything runs.
-    2. Learn the stream under each plan, then all of it at once where joint training is asked for.
-    3. Write the report; show the table and what it suggests.
-
     Raises:
-        ConfigError: a plan or an option cannot work.
-        DatasetError: a file cannot be used.
+        ConfigError: a plan or an option cannot work; told before anything runs.
+        DatasetError: a file cannot be used; told before anything runs.
+    """
+    _check_writable(options.report)
+    pictures = None
+    if options.plots is not None:
+        # Needs matplotlib: whether it is there is told before anything runs.
+        pictures = importlib.import_module("consumers.backtest.pictures")
+    report = compared(options, settings, console)
+    if options.report is not None:
+        options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    show(report, console)
+    if pictures is not None and options.plots is not None:
+        drawn = pictures.draw(report, options.plots)
+        console.print(f"{len(drawn)} pictures in {options.plots}", highlight=False, markup=False)
+    return report
+
+
+def compared(options: BacktestOptions, settings: Settings, console: Console) -> BacktestReport:
+    """Learn a stream under each plan, then all of it at once where joint training is asked for.
+
+    1. Cut the files into slices; find the plans.
+    2. One run a plan, on the same stream and test sets; joint training last.
     """
     cap_threads(settings.threads)
-    _check_writable(options.report)
     sliced = make_slices(options.slicing)  # 1.
     asked = PlanOptions(
         window=options.window, memory=options.memory, epochs=options.epochs, no_log=options.no_log
     )
-    task = options.slicing.task
+    task, reports, joint = options.slicing.task, {}, None
     config = settings.task(task)
     plans = chosen_plans(options.compare, config, asked)
     for note in sliced.notes:
@@ -51,8 +68,6 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
     machine = Machine(
         cache=settings.cache.expanduser(), device=settings.device, threads=settings.threads
     )
-    reports: dict[str, PlanReport] = {}
-    joint = None
     with Display(console, records=len(stream.records)) as display:  # 2.
         for plan in plans:
             display.begin(plan.name)
@@ -71,11 +86,7 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
                 told=display,
             )
             display.end(_reached(joint))
-    report = _report(stream, reports, joint, options)  # 3.
-    if options.report is not None:
-        options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    show(report, console)
-    return report
+    return _report(stream, reports, joint, options)
 
 
 def show(report: BacktestReport, console: Console) -> None:

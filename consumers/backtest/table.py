@@ -69,13 +69,13 @@ def _as_good(plan: PlanReport, best: PlanReport) -> bool:
 
     The variance of a slice is that of the mean of paired differences of its test records.
     """
-    variance = 0.0
+    variance: float = 0.0
     for ours, theirs in zip(plan.test_right, best.test_right, strict=True):
         pairs = [int(a) - int(b) for a, b in zip(theirs, ours, strict=True)]
         mean = sum(pairs) / len(pairs)
         variance += sum((pair - mean) ** 2 for pair in pairs) / len(pairs) ** 2
     error = variance**0.5 / len(plan.test_right)
-    return best.average_accuracy - plan.average_accuracy <= 2 * error
+    return bool(best.average_accuracy - plan.average_accuracy <= 2 * error)
 
 
 def _all_plans(report: BacktestReport) -> dict[str, PlanReport]:

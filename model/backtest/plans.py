@@ -69,7 +69,7 @@ def made_plan(
         asked.append({"fit": {"epochs": options.epochs}})
     below: list[Overrides] = [config.model_dump(mode="json")]
     if options.no_log:
-        # `naive` and a file may want another memory; the log stays closed to them all.
+        # `naive` and a file may want another memory; the log stays closed to all of them.
         below.append(_memory_alone(options.memory))
         asked.append({"refresh": {"read_log": False}})
     layers = [*below, overrides, *asked]
@@ -101,7 +101,7 @@ def _overrides(name: str, options: PlanOptions) -> Overrides:
         case "head":
             return {"refresh": {"enabled": False}}
         case "naive":
-            return _baseline(options, method="finetune", memory=0)
+            return _baseline(options, method="finetune", memory=1)  # no memory can be smaller
         case "replay":
             return _baseline(options, method="replay", memory=options.memory)
         case _:

@@ -1,5 +1,6 @@
 """Learns a stream under one plan, as the training role would have, and scores it slice by slice."""
 
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from model.learner import Learner
 from model.lineage import LineageEntry
 from model.onnx_session import Device
 from model.update import WindowRecords
+
+MOST_STORED_ENCODERS = 10
+"""Encoders that stay on disk, 180 MB each for MiniLM: more than the gate's watch goes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ def run_plan(
         role = _Role(learner, plan, stream, tally, watch_memory)
         for window in stream.windows(plan.config.window.records):
             done = role.learn(window)  # 1.
+            _remove_old_encoders(Path(folder) / "encoders")
             windows.append(done)
             told("window", **done.model_dump(exclude={"rounds"}))
             while len(matrix) < len(ends) and ends[len(matrix)] <= done.records:  # 2.
@@ -138,3 +143,12 @@ def _round(entry: LineageEntry) -> RoundReport:
         reason=entry.evaluation.reason,
         seconds=entry.evaluation.seconds,
     )
+
+
+def _remove_old_encoders(folder: Path) -> None:
+    """A baseline makes one every window; on a long stream they would fill the disk."""
+    if not folder.is_dir():
+        return
+    newest_last = sorted(folder.iterdir(), key=lambda held: held.stat().st_mtime_ns)
+    for held in newest_last[:-MOST_STORED_ENCODERS]:
+        shutil.rmtree(held)

@@ -132,7 +132,7 @@ def test_one_test_file_a_slice_or_one_for_all_and_no_other_number(tmp_path: Path
     tests = [a_file(tmp_path / f"t{name}.jsonl", rows(2, test=name)) for name in "abc"]
 
     each = sliced(*files, tests=tuple(tests))
-    assert [part.test[0].text[:14] for part in each.slices] == [f"{{'test': '{n}'}}" for n in "abc"]
+    assert [part.test[0].text[:13] for part in each.slices] == [f"{{'test': '{n}'}}" for n in "abc"]
     one = sliced(*files, tests=(tests[0],))
     assert len({part.test for part in one.slices}) == 1
     with pytest.raises(ConfigError, match="2 test files for 3 slices"):

@@ -53,3 +53,29 @@ def test_layers_are_laid_over_each_other_field_by_field() -> None:
 
     assert overlaid([below, above]) == {"a": {"x": 1, "y": 5}, "b": 3, "c": {"z": 4}}
     assert below == {"a": {"x": 1, "y": 2}, "b": 3}
+
+
+@pytest.mark.parametrize(("name", "memory"), [("naive", 1), ("replay", 40)])
+def test_the_baselines_fit_a_softmax_head_every_window_without_log_or_gate(
+    name: str, memory: int
+) -> None:
+    config = named_plan(name, TaskConfig(), ASKED).config
+
+    assert config.head.form == "softmax"
+    assert not config.gate.obey
+    assert not config.refresh.read_log
+    assert config.replay_memory.records == memory
+    assert config.refresh.newest_records == 300
+
+
+def test_without_the_log_every_plan_has_the_memory_and_naive_still_none() -> None:
+    asked = PlanOptions(window=300, memory=40, no_log=True)
+    plans = [named_plan(name, TaskConfig(), asked) for name in ("default", "naive")]
+
+    assert [plan.config.refresh.read_log for plan in plans] == [False, False]
+    assert [plan.config.replay_memory.records for plan in plans] == [40, 1]
+
+
+@pytest.mark.parametrize("name", known_plans())
+def test_every_known_plan_is_a_configuration_that_can_work(name: str) -> None:
+    assert named_plan(name, TaskConfig(), ASKED).name == name

@@ -14,6 +14,8 @@ from model.backtest.report import PlanReport
 from model.backtest.run import Machine, run_plan
 from model.backtest.stream import Stream, stream_of
 from model.config import EncoderConfig, FitConfig, HoldoutConfig, RefreshConfig, TaskConfig
+from model.data import Record
+from schemas.base import Span
 from tests.model.backtest.streams import TASK, a_slice, two_slices
 from tests.model.loop import Loop
 
@@ -190,3 +192,34 @@ def test_joint_training_sees_every_training_record_once_an_epoch(
     assert report.forgetting == 0.0
     assert report.average_accuracy > 0.9
     assert "fitting" in told
+
+
+def test_naive_fits_every_window_on_that_window_alone(config: TaskConfig, machine: Machine) -> None:
+    report = learned(two_slices(), config, machine, name="naive")
+
+    kinds = [[each.kind for each in window.rounds] for window in report.windows]
+    assert kinds == [["increment", "refresh"]] * 4
+    assert all(0 < window.sample_steps <= 60 for window in report.windows)
+
+
+def test_without_the_log_a_refresh_reads_no_window_before_the_last_refresh(
+    config: TaskConfig, machine: Machine
+) -> None:
+    reads: list[int] = []
+
+    class Watched(Stream):
+        def read(self, task: str, span: Span, *, strict: bool) -> list[Record]:
+            reads.append(span.start)
+            return list(self.records[span.start : span.end])
+
+    made = two_slices()
+    stream = Watched(made.task, made.slices, made.records)
+    often = config.model_copy(
+        update={"refresh": config.refresh.model_copy(update={"every_records": 60})}
+    )
+    options = PlanOptions(window=60, memory=30, no_log=True)
+    plan = named_plan("default", often, options)
+
+    run_plan(plan, stream, Exam(stream.slices), machine=machine, watch_memory=unwatched, told=quiet)
+
+    assert reads == [120, 60, 0, 180]  # the first refresh three windows, newest first; then one

@@ -1,0 +1,1 @@
+"""Parts of `benchmarks/learning.py`: the streams, the runs and the page."""

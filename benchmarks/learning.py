@@ -1,0 +1,115 @@
+"""How well does it learn: the default plan and its parts against the field's methods?
+
+Learns streams of real texts under each plan through the code of `freshet backtest`. Every run is
+kept in benchmarks/learning.json, so that a call that was cut short goes on where it was; the page
+benchmarks/LEARNING.md and its picture are drawn from all that is kept.
+
+    python -m benchmarks.learning                                   # what is missing of seed 0
+    python -m benchmarks.learning --streams yelp --plans default,joint --seeds 0,1,2
+    python -m benchmarks.learning --page                            # only draw the page
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from benchmarks.learned.page import page
+from benchmarks.learned.runs import AVALANCHE, JOINT, Outcome, run_once
+from benchmarks.learned.streams import STREAMS
+from consumers.settings import load_settings
+
+HERE = Path(__file__).parent
+KEPT, PAGE, PICTURE = HERE / "learning.json", HERE / "LEARNING.md", HERE / "learning.svg"
+DATA = HERE.parent.parent / "shared" / "data"
+
+PLANS = ("default", JOINT, "replay", "naive", "head", "softmax", "no_log")
+METHODS = ("derpp", "lwf", "ewc", "l2sp", "supcon", "fusion", "average", "lora", "last_layers")
+STRATEGIES = ("avalanche-replay", "avalanche-ewc", "avalanche-lwf")
+METHODS_ON = ("sentiment", "clinc150")
+"""Streams on which every method runs unless plans are named."""
+
+_OUTCOMES = TypeAdapter(list[Outcome])
+
+
+def main() -> None:
+    """Run what is missing, then draw the page."""
+    given = _parser().parse_args()
+    kept = {each.key: each for each in _kept()}
+    settings = load_settings()
+    wanted = [
+        (stream, int(seed), plan)
+        for seed in given.seeds.split(",")
+        for stream in given.streams.split(",")
+        for plan in (given.plans.split(",") if given.plans else _plans_of(stream))
+    ]
+    missing = [] if given.page else [key for key in wanted if given.again or key not in kept]
+    began = time.monotonic()
+    for number, (stream, seed, plan) in enumerate(missing, start=1):
+        done = run_once(
+            stream, seed, plan, data=given.data, records=given.records, settings=settings
+        )
+        kept[done.key] = done
+        _keep(list(kept.values()))
+        print(
+            f"{number}/{len(missing)} {stream} seed {seed} {plan}: {done.average_accuracy:.3f}, "
+            f"{done.seconds:.0f} s ({(time.monotonic() - began) / 60:.0f} min in all)",
+            flush=True,
+        )
+    outcomes = list(kept.values())
+    PAGE.write_text(page(outcomes), encoding="utf-8")
+    _draw(outcomes)
+
+
+def _plans_of(stream: str) -> tuple[str, ...]:
+    strategies = STRATEGIES if AVALANCHE.exists() else ()
+    return (*PLANS, *strategies, *(METHODS if stream in METHODS_ON else ()))
+
+
+def _kept() -> list[Outcome]:
+    return _OUTCOMES.validate_json(KEPT.read_bytes()) if KEPT.exists() else []
+
+
+def _keep(outcomes: list[Outcome]) -> None:
+    """Written beside and renamed: a call that is cut short leaves a whole file."""
+    partial = KEPT.with_suffix(".partial")
+    partial.write_bytes(_OUTCOMES.dump_json(sorted(outcomes, key=lambda each: each.key), indent=1))
+    partial.rename(KEPT)
+
+
+def _draw(outcomes: list[Outcome]) -> None:
+    """Accuracy against compute, both beside joint training on the same stream and seed."""
+    from consumers.plots import accuracy_against_compute  # noqa: PLC0415 - needs matplotlib
+
+    joint = {each.key[:2]: each for each in outcomes if each.plan == JOINT}
+    points: dict[str, list[tuple[float, float]]] = {}
+    for each in outcomes:
+        mark = joint.get(each.key[:2])
+        if mark is not None:
+            steps = each.sample_steps / mark.sample_steps
+            gain = 100 * (each.average_accuracy - mark.average_accuracy)
+            points.setdefault(each.plan, []).append((steps, gain))
+    accuracy_against_compute(
+        points,
+        PICTURE,
+        title="Accuracy against compute, one mark a stream and seed",
+        x="sample-steps, of joint training's",
+        y="average accuracy minus joint training's, points",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--streams", default=",".join(STREAMS))
+    parser.add_argument("--plans", help="default: all, methods only on two streams")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--records", type=int, default=3000, help="training records a stream")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--again", action="store_true", help="run also what is kept")
+    parser.add_argument("--page", action="store_true", help="run nothing, only draw")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
