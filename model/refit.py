@@ -29,7 +29,8 @@ def refitted(
 ) -> Refitted:
     """Fit a copy of the encoder; the state's own stays as it is.
 
-    The softmax head beside it goes on from the champion's where that was trained too.
+    The softmax head beside it starts from the head that the statistics give, or goes on from the
+    champion's where that was trained.
 
     Args:
         state: with the encoder to start from.
@@ -52,7 +53,7 @@ def refitted(
         losses=plan.losses,
         hooks=plan.hooks,
         transforms=plan.transforms,
-        head=initial_head(state),
+        head=initial_head(state, config.head),
         champion=_champion(state),
         replayed=[record.id not in newest for record in drawn],
         selection=_selection(state) if plan.transforms or config.fit.early_stop else None,

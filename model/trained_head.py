@@ -4,15 +4,20 @@ Its weight and bias have no mean over the labels: the softmax does not see what 
 and a label added later with a row of zeros never wins, since the best logit is not below 0.
 """
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.choice import MIN_TEMPERATURE_RECORDS
+from model.choice import MIN_TEMPERATURE_RECORDS, choose_head
+from model.config import HeadConfig
 from model.head import LinearHead
 from model.state import TaskState
 from model.temperature import fit_temperature
+
+_START = HeadConfig(form="discriminant", features="plain", min_selection_records=sys.maxsize)
+"""Of the head where a fit starts: the default discriminant at a fitted temperature, no choice."""
 
 
 def trained_head(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> LinearHead:
@@ -43,11 +48,33 @@ def extended(head: LinearHead, num_labels: int) -> LinearHead:
     )
 
 
-def initial_head(state: TaskState) -> LinearHead | None:
-    """Where a fit's head starts: the champion's, if that was trained; else None, which is zeros."""
-    if state.head is None or state.head.form != "softmax":
+def initial_head(state: TaskState, config: HeadConfig) -> LinearHead | None:
+    """Where a fit's head starts, over all labels of the state; None is zeros.
+
+    A trained head goes on from the champion's. Else the solved one is where the fit starts (LP-FT,
+    Kumar et al. 2022, "Fine-tuning can distort pretrained features"; theirs is trained): a head of
+    zeros pushes every feature about before it knows the labels, and with many of them a short fit
+    never gets past that. On 150 intents, one fit on 800 records gained 0.8 points over the encoder
+    as it came from the solved head, and lost 0.1 from zeros.
+    """
+    if config.form == "softmax":
+        trained = state.head is not None and state.head.form == "softmax"
+        return extended(state.head, len(state.labels)) if state.head and trained else None
+    live = np.flatnonzero(state.statistics.counts > 0)
+    if len(live) < 2:
         return None
-    return extended(state.head, len(state.labels))
+    index, rows = state.label_index(), state.holdout.part("select")
+    solved = choose_head(
+        state.statistics.plain(),
+        state.holdout_features(rows),
+        [index[row.label] for row in rows],
+        config=_START,
+    )
+    weight = np.zeros((len(index), state.encoder.dim), np.float32)
+    bias = np.zeros(len(index), np.float32)
+    weight[live] = _centred(solved.weight[live] / solved.temperature)
+    bias[live] = _centred(solved.bias[live] / solved.temperature)
+    return trained_head(weight, bias)
 
 
 def calibrated(head: LinearHead, state: TaskState) -> LinearHead:
