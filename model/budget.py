@@ -4,35 +4,46 @@ from model.config import TaskConfig
 from model.plan import Plan
 
 
-def planned(config: TaskConfig, plan: Plan) -> TaskConfig:
-    """The configuration that a refresh runs with: with its plan, and within the budget."""
-    return within_budget(plan.applied(config), speed=plan.fit_speed)
-
-
-def within_budget(config: TaskConfig, *, speed: float | None) -> TaskConfig:
-    """The configuration whose draw keeps to `refresh.budget_sample_steps` and `budget_seconds`.
-
-    New and replayed records keep their shares; at least one new record is drawn.
+def planned(config: TaskConfig, plan: Plan, *, records_seen: int) -> TaskConfig:
+    """The configuration that a refresh runs with: with its plan, and within the budget.
 
     Args:
-        config: of the task, with its plan applied.
-        speed: sample-steps a second of the last fit; None leaves the seconds out.
+        config: of the task.
+        plan: of its next refresh.
+        records_seen: of the task, learned or held out.
     """
-    most = _most_steps(config, speed)
-    if most is None:
-        return config
-    newest = int(most / config.fit.epochs * (1.0 - config.refresh.replay_share))
+    applied = plan.applied(config)
+    least = applied.refresh.least_records * applied.fit.epochs
+    allowed = left(applied, plan, records_seen=records_seen)
+    bounds = [] if allowed is None else [max(allowed, least)]
+    if applied.refresh.budget_sample_steps is not None:
+        bounds.append(applied.refresh.budget_sample_steps)
+    if applied.refresh.budget_seconds is not None and plan.fit_speed is not None:
+        bounds.append(applied.refresh.budget_seconds * plan.fit_speed)
+    return _drawing(applied, min(bounds)) if bounds else applied
+
+
+def left(config: TaskConfig, plan: Plan, *, records_seen: int) -> float | None:
+    """Sample-steps that the next fit may take, or None for no bound.
+
+    All fits together keep to a share of what training on every record seen would take, for as many
+    epochs: `feedback.compute_share`, until the plan knows better. The first fit may take
+    `newest_records` in all, since without it nothing is known of what fits gain. A head that learns
+    by fits alone is not bounded.
+    """
+    if not config.feedback.enabled or config.head.form == "softmax":
+        return None
+    epochs = config.fit.epochs
+    share = plan.compute_share or config.feedback.compute_share
+    rest = share * epochs * records_seen - plan.spent_sample_steps
+    first = epochs * config.refresh.newest_records
+    return rest if plan.spent_sample_steps else max(rest, first)
+
+
+def _drawing(config: TaskConfig, most_steps: float) -> TaskConfig:
+    """New and replayed records keep their shares; at least one new record is drawn."""
+    newest = int(most_steps / config.fit.epochs * (1.0 - config.refresh.replay_share))
     if newest >= config.refresh.newest_records:
         return config
     refresh = config.refresh.model_copy(update={"newest_records": max(1, newest)})
     return config.model_copy(update={"refresh": refresh})
-
-
-def _most_steps(config: TaskConfig, speed: float | None) -> float | None:
-    refresh = config.refresh
-    bounds: list[float] = []
-    if refresh.budget_sample_steps is not None:
-        bounds.append(refresh.budget_sample_steps)
-    if refresh.budget_seconds is not None and speed is not None:
-        bounds.append(refresh.budget_seconds * speed)
-    return min(bounds, default=None)

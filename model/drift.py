@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.config import DriftConfig
+from model.config import DriftConfig, FeedbackConfig
 from model.plan import Adjustment, Plan
 from schemas.base import Count
 
@@ -118,14 +118,19 @@ def best_split(errors: Flags) -> tuple[int, float]:
     return cut + 1, float(rise[cut])
 
 
-def after_drift(plan: Plan, change: Change) -> Plan:
-    """What was measured before a drift does not hold after it: the interval is as configured."""
-    if plan.refresh_interval <= 1:
-        return plan
-    reset = Adjustment(
-        field="refresh_interval", before=plan.refresh_interval, after=1.0, reason=str(change)
-    )
-    return plan.model_copy(update={"changes": ()}).adjusted(reset)
+def after_drift(plan: Plan, change: Change, limits: FeedbackConfig) -> Plan:
+    """What was measured before a drift does not hold after it: refreshes are soon, and may cost."""
+    wanted = {
+        "refresh_interval": min(plan.refresh_interval, 1.0),
+        "compute_share": max(plan.compute_share or 0.0, limits.paying_compute_share),
+    }
+    after = plan.model_copy(update={"changes": ()})
+    for field, value in wanted.items():
+        before = getattr(plan, field)
+        if value != before:
+            reset = Adjustment(field=field, before=before, after=value, reason=str(change))
+            after = after.adjusted(reset)
+    return after
 
 
 def _risen(errors: Flags, *, fresh: int, config: DriftConfig) -> bool:

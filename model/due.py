@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from model.budget import left
 from model.config import RefreshConfig, TaskConfig
 from model.lineage import LineageEntry
 from model.plan import Plan
@@ -53,12 +54,16 @@ def _interval(
 ) -> str | None:
     """So many records after the last refresh, times what feedback has made of it.
 
-    Not while a drift waits for records of its regime: a refresh too early learns too few of them.
+    Not while the budget is too small for a fit, nor while a drift waits for records of its regime:
+    a refresh too early learns too few of them.
     """
     if tip.refreshed_at is None or _unsettled(tip, config):
         return None
     plan, since = plan_after(tip), state.records_seen - tip.refreshed_at
     if since < config.refresh.every_records * plan.refresh_interval:
+        return None
+    allowed = left(config, plan, records_seen=state.records_seen)
+    if allowed is not None and allowed < config.refresh.least_records * config.fit.epochs:
         return None
     told = [change.reason for change in plan.changes if change.field == "refresh_interval"]
     why = f": {told[-1]}" if told else ""

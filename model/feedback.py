@@ -10,7 +10,6 @@ of proof is on the refresh: what it gained must be beyond chance, or the next on
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.budget import within_budget
 from model.config import FeedbackConfig, TaskConfig
 from model.gain import Gain
 from model.plan import Adjustment, Plan
@@ -64,6 +63,7 @@ def next_plan(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Plan:
     return after.model_copy(
         update={
             "fit_speed": seen.sample_steps / seen.seconds if measured else plan.fit_speed,
+            "spent_sample_steps": plan.spent_sample_steps + seen.sample_steps,
             "promoted_refreshes": plan.promoted_refreshes + seen.promoted,
             "rejected_in_a_row": 0 if seen.promoted else plan.rejected_in_a_row + 1,
         }
@@ -78,31 +78,39 @@ def pays(gain: Gain, limits: FeedbackConfig) -> bool:
 def interval(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
     """When the next refresh is due.
 
-    1. It brought no version: twice as long.
-    2. It was the first that did: the step from a general encoder to one of the task's own is made
-       once and says nothing of the next, so that waits until both together cost no more than
-       `compute_share` of training on everything.
-    3. It paid: half as long, but sooner than configured only where that is beyond two standard
-       errors.
-    4. It did not: twice as long.
-
-    Drift sets the interval back (`model.drift`): what was measured before does not hold after it.
+    One that brought no version doubles it. One that paid halves it towards the configured one, and
+    below that only where the gain is beyond two standard errors. What gained too little to tell
+    leaves it alone: then the budget spaces the fits. Drift sets it back (`model.drift`): what was
+    measured before does not hold after it.
     """
     limits, now = config.feedback, plan.refresh_interval
     if not seen.promoted:
         return _interval(plan, now * 2, f"the refresh was {seen.outcome.value}", limits)
-    if not plan.promoted_refreshes:
-        spread = _amortised(seen, config)
-        why = (
-            f"the first encoder of its own ({seen.gain}); a second one is due by itself when both "
-            f"cost {limits.compute_share:.0%} of training on everything"
-        )
-        return _interval(plan, max(now, spread), why, limits)
     if not pays(seen.gain, limits):
-        return _interval(plan, now * 2, f"the refresh gained too little ({seen.gain})", limits)
-    sooner = seen.gain.net > 2 * seen.gain.error
-    lowest = limits.min_refresh_interval if sooner else min(now, 1.0)
+        return None
+    lowest = limits.min_refresh_interval if _sure(seen.gain) else min(now, 1.0)
     return _interval(plan, max(lowest, now / 2), f"the refresh paid ({seen.gain})", limits)
+
+
+def compute_share(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """What fits may cost: much while they pay, little else.
+
+    The first own encoder must gain more than two standard errors: the step from a general encoder
+    to one of the task's own is made once and says little of the next.
+    """
+    first = not plan.promoted_refreshes
+    paid = seen.promoted and (_sure(seen.gain) if first else pays(seen.gain, config.feedback))
+    verb = "paid" if paid else "gained too little to tell"
+    return Adjustment(
+        field="compute_share",
+        before=plan.compute_share,
+        after=config.feedback.paying_compute_share if paid else None,
+        reason=f"the refresh {verb} ({seen.gain})",
+    )
+
+
+def _sure(gain: Gain) -> bool:
+    return gain.net > 2 * gain.error
 
 
 def _interval(plan: Plan, wanted: float, why: str, limits: FeedbackConfig) -> Adjustment:
@@ -110,18 +118,6 @@ def _interval(plan: Plan, wanted: float, why: str, limits: FeedbackConfig) -> Ad
     return Adjustment(
         field="refresh_interval", before=plan.refresh_interval, after=bounded, reason=why
     )
-
-
-def _amortised(seen: RefreshOutcome, config: TaskConfig) -> float:
-    """The interval after which this fit and one at full size cost `compute_share` of all training.
-
-    Training on n records for e epochs takes n e sample-steps.
-    """
-    refresh, epochs = within_budget(config, speed=None).refresh, config.fit.epochs
-    next_records = refresh.newest_records / (1.0 - refresh.replay_share)
-    together = seen.sample_steps / epochs + next_records
-    records = together / config.feedback.compute_share
-    return (records - seen.records_seen) / refresh.every_records
 
 
 def learning_rate(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
@@ -226,6 +222,7 @@ def _sides(seen: RefreshOutcome) -> str:
 
 RULES: tuple[Rule, ...] = (
     interval,
+    compute_share,
     learning_rate,
     frozen_layers,
     replay_share,

@@ -18,7 +18,7 @@ def plan_for_next(before: TaskState, findings: "Findings") -> Plan | None:
     """The plan of the next refresh: the outcome of one changes it, and drift."""
     if findings.kind != "refresh":
         if findings.drift is not None:
-            return after_drift(plan_after(before.tip), findings.drift)
+            return after_drift(plan_after(before.tip), findings.drift, findings.config.feedback)
         return before.tip.plan if before.tip else None
     seen = RefreshOutcome(
         outcome=findings.outcome,

@@ -34,6 +34,8 @@ class Plan(_Part):
 
     refresh_interval: Positive = 1.0
     """Times `refresh.every_records`."""
+    compute_share: Positive | None = None
+    """What all fits may cost; see `FeedbackConfig.compute_share`."""
     learning_rate_scale: Positive = 1.0
     """Times `fit.learning_rate`; the head's rate stays."""
     epochs: Annotated[int, Field(ge=1)] | None = None
@@ -47,6 +49,8 @@ class Plan(_Part):
     """Encoders of its own that the task has had."""
     rejected_in_a_row: Annotated[int, Field(ge=0)] = 0
     """Refreshes since the last promoted one that did not bring a version."""
+    spent_sample_steps: Annotated[float, Field(ge=0)] = 0.0
+    """Of all fits so far, those of rejected refreshes too."""
     fit_speed: Positive | None = None
     """Sample-steps a second of the last fit, as measured."""
     changes: tuple[Adjustment, ...] = ()

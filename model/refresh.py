@@ -71,7 +71,7 @@ def refresh(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
-                config=planned(config, plan_after(state.tip)),
+                config=planned(config, plan_after(state.tip), records_seen=state.records_seen),
                 progress=progress,
             )
             renewed = recomputed(  # 3.

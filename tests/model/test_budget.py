@@ -1,30 +1,67 @@
-"""A fit keeps to its budget, in sample-steps or in seconds at the speed of the last one."""
+"""A fit keeps to its budget: a share of all training, sample-steps, or seconds at a known speed."""
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.budget import within_budget
-from model.config import FitConfig, RefreshConfig, TaskConfig
+from model.budget import left, planned
+from model.config import FeedbackConfig, FitConfig, HeadConfig, RefreshConfig, TaskConfig
 from model.methods import methods_of
+from model.plan import Plan
+
+FREE = FeedbackConfig(enabled=False)
 
 
-def config(**refresh: float) -> TaskConfig:
-    return TaskConfig(refresh=RefreshConfig.model_validate(refresh))
+def config(**refresh: Any) -> TaskConfig:
+    return TaskConfig(refresh=RefreshConfig(**refresh), feedback=FREE)
 
 
 def test_a_task_without_a_budget_draws_what_is_configured() -> None:
-    assert within_budget(config(), speed=10.0) == config()
-    assert within_budget(config(budget_seconds=1.0), speed=None) == config(budget_seconds=1.0)
+    assert planned(config(), Plan(fit_speed=10.0), records_seen=1000) == config()
+    seconds = config(budget_seconds=1.0)
+    assert planned(seconds, Plan(), records_seen=1000) == seconds, "no fit was timed yet"
 
 
-@pytest.mark.parametrize(
-    ("budget", "newest"), [({"budget_sample_steps": 1000}, 250), ({"budget_seconds": 20.0}, 250)]
-)
+@pytest.mark.parametrize("budget", [{"budget_sample_steps": 1000}, {"budget_seconds": 20.0}])
 def test_a_budget_shrinks_the_newest_records_and_the_sample_with_them(
-    budget: dict[str, float], newest: int
+    budget: dict[str, float],
 ) -> None:
-    assert within_budget(config(**budget), speed=50.0).refresh.newest_records == newest
+    drawn = planned(config(**budget), Plan(fit_speed=50.0), records_seen=1000)
+
+    assert drawn.refresh.newest_records == 250
+
+
+def test_the_first_fit_takes_as_many_records_in_all_as_later_ones_take_new_ones() -> None:
+    drawn = planned(TaskConfig(), Plan(), records_seen=1000)
+
+    assert methods_of(drawn).draw.budget == 500
+
+
+def test_while_nothing_shows_that_fits_pay_all_of_them_keep_to_a_third_of_all_training() -> None:
+    plan, spent = Plan(), 0.0
+    for seen in range(1000, 20_001, 500):
+        allowed = left(TaskConfig(), plan, records_seen=seen)
+        assert allowed is not None
+        if allowed >= 500:
+            spent += 2 * methods_of(planned(TaskConfig(), plan, records_seen=seen)).draw.budget
+            plan = Plan(spent_sample_steps=spent)
+        assert seen < 3000 or spent < 2 * seen / 3
+
+
+def test_after_a_drift_or_a_gain_a_fit_may_cost_more() -> None:
+    little = Plan(spent_sample_steps=1000)
+    much = Plan(spent_sample_steps=1000, compute_share=0.95)
+
+    assert left(TaskConfig(), little, records_seen=2000) == pytest.approx(320)
+    assert left(TaskConfig(), much, records_seen=2000) == pytest.approx(2800)
+
+
+def test_a_head_that_learns_by_fits_alone_is_not_bounded() -> None:
+    softmax = TaskConfig(head=HeadConfig(form="softmax"))
+
+    assert left(softmax, Plan(spent_sample_steps=10_000), records_seen=500) is None
 
 
 @given(
@@ -39,9 +76,10 @@ def test_no_draw_costs_more_than_the_tighter_of_both_budgets(
     asked = TaskConfig(
         refresh=RefreshConfig(budget_sample_steps=steps, budget_seconds=60.0, replay_share=share),
         fit=FitConfig(epochs=epochs),
+        feedback=FREE,
     )
 
-    bounded = within_budget(asked, speed=speed)
+    bounded = planned(asked, Plan(fit_speed=speed), records_seen=1000)
 
     # One new record with its replay sample is drawn whatever the budget.
     least = 1 + round(share / (1 - share))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.config import DriftConfig, GateConfig, RefreshConfig
+from model.config import DriftConfig, FeedbackConfig, GateConfig, RefreshConfig
 from model.drift import MOST_ERRORS, Change, Watch, after_drift, answered, best_split, watched
 from model.due import refresh_due
 from model.lineage import LineageEntry
@@ -101,11 +101,16 @@ def test_the_best_split_is_the_best_of_all(bits: list[bool]) -> None:
     assert rise == pytest.approx(rises[cut - 1])
 
 
-def test_a_drift_sets_a_long_interval_back_and_leaves_a_short_one() -> None:
+def test_a_drift_sets_a_long_interval_back_and_lets_fits_cost_more() -> None:
     change = Change(sequence=3, seen=600, before=0.1, after=0.4, answers=120)
+    limits = FeedbackConfig()
 
-    assert after_drift(Plan(refresh_interval=4.0), change).refresh_interval == 1
-    assert after_drift(Plan(refresh_interval=0.5), change) == Plan(refresh_interval=0.5)
+    after = after_drift(Plan(refresh_interval=4.0), change, limits)
+    short = after_drift(Plan(refresh_interval=0.5), change, limits)
+
+    assert (after.refresh_interval, after.compute_share) == (1, limits.paying_compute_share)
+    assert short.refresh_interval == 0.5
+    assert {each.reason for each in after.changes} == {str(change)}
 
 
 @pytest.fixture

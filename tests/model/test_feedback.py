@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.config import FeedbackConfig, RefreshConfig, TaskConfig
+from model.config import FeedbackConfig, TaskConfig
 from model.feedback import RefreshOutcome, next_plan
 from model.gain import Gain, gain_of
 from model.plan import Plan
@@ -50,18 +49,38 @@ def test_the_counts_behind_a_comparison_are_found_again() -> None:
     assert gain_of(Comparison(num_records=9, candidate=0.5)) == NOTHING, "there was no champion"
 
 
-def test_a_gain_that_chance_would_give_doubles_the_interval() -> None:
-    plan = next_plan(OWN, outcome(CHANCE), CONFIG)
+def test_a_gain_that_chance_would_give_leaves_the_next_fit_a_small_budget() -> None:
+    paying = OWN.model_copy(update={"compute_share": LIMITS.paying_compute_share})
 
-    assert plan.refresh_interval == 2
-    assert "+2 answers of 200" in reason_of(plan, "refresh_interval")
+    plan = next_plan(paying, outcome(CHANCE), CONFIG)
+
+    assert (plan.refresh_interval, plan.compute_share) == (1, None)
+    assert "+2 answers of 200" in reason_of(plan, "compute_share")
 
 
-def test_a_small_share_of_the_errors_doubles_the_interval_however_certain() -> None:
+def test_a_small_share_of_the_errors_does_not_pay_however_certain() -> None:
     sure = Gain(records=4000, wrong=800, gained=100, lost=10)
 
     assert sure.proven
-    assert next_plan(OWN, outcome(sure), CONFIG).refresh_interval == 2
+    assert next_plan(OWN, outcome(sure), CONFIG).compute_share is None
+
+
+def test_a_refresh_that_pays_lets_the_next_cost_more() -> None:
+    assert next_plan(OWN, outcome(CLEAR), CONFIG).compute_share == LIMITS.paying_compute_share
+
+
+def test_the_first_encoder_of_its_own_must_gain_more_than_two_standard_errors() -> None:
+    fair = Gain(records=200, wrong=40, gained=12, lost=5)
+
+    assert next_plan(Plan(), outcome(fair), CONFIG).compute_share is None
+    assert next_plan(Plan(), outcome(CLEAR), CONFIG).compute_share == LIMITS.paying_compute_share
+    assert next_plan(Plan(), outcome(fair), CONFIG).promoted_refreshes == 1
+
+
+def test_what_all_fits_cost_is_added_up_rejected_ones_too() -> None:
+    plan = next_plan(next_plan(Plan(), outcome(CLEAR), CONFIG), rejected(LOSS), CONFIG)
+
+    assert plan.spent_sample_steps == 4000
 
 
 def test_a_clear_gain_brings_the_interval_back_towards_the_configured_one() -> None:
@@ -82,27 +101,8 @@ def test_only_a_gain_beyond_two_standard_errors_refreshes_sooner_than_configured
 def test_new_and_old_records_are_weighed_together() -> None:
     half = Gain(records=100, wrong=20, gained=6, lost=2)
 
-    assert next_plan(OWN, outcome(half, half), CONFIG).refresh_interval == 1
-    assert next_plan(OWN, outcome(half, LOSS), CONFIG).refresh_interval == 2
-
-
-@pytest.mark.parametrize("gain", [CLEAR, CHANCE])
-@pytest.mark.parametrize("every", [200, 1000])
-def test_after_the_first_encoder_of_its_own_a_task_waits_until_two_fits_cost_a_third(
-    gain: Gain, every: int
-) -> None:
-    config = TaskConfig(refresh=RefreshConfig(every_records=every))
-    first = outcome(gain, records_seen=1000, sample_steps=1600)
-
-    plan = next_plan(Plan(), first, config)
-
-    due_at = 1000 + every * plan.refresh_interval
-    both = 1600 + 2 * 1000
-    if every == 1000:
-        assert both == pytest.approx(2 * due_at / 3)
-    else:
-        assert plan.refresh_interval == LIMITS.max_refresh_interval
-    assert plan.promoted_refreshes == 1
+    assert next_plan(OWN, outcome(half, half), CONFIG).compute_share is not None
+    assert next_plan(OWN, outcome(half, LOSS), CONFIG).compute_share is None
 
 
 def test_a_rejected_refresh_doubles_the_interval_and_halves_the_learning_rate() -> None:
@@ -159,7 +159,8 @@ def test_feedback_that_is_switched_off_changes_nothing_but_the_books() -> None:
 
     plan = next_plan(OWN, rejected(LOSS, LOSS), config)
 
-    assert plan == OWN.model_copy(update={"rejected_in_a_row": 1})
+    books = {"rejected_in_a_row": 1, "spent_sample_steps": 2000.0}
+    assert plan == OWN.model_copy(update=books)
 
 
 def test_the_speed_of_a_fit_is_kept_for_the_budget_of_the_next() -> None:
@@ -225,7 +226,7 @@ def test_whatever_happens_a_plan_stays_in_bounds_and_every_change_has_its_reason
         assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-BOOKS = {"fit_speed", "promoted_refreshes", "rejected_in_a_row", "changes"}
+BOOKS = {"fit_speed", "spent_sample_steps", "promoted_refreshes", "rejected_in_a_row", "changes"}
 
 
 def _of(plan: Plan, name: str) -> object:
