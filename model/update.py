@@ -23,13 +23,14 @@ from model.encoder import Features
 from model.errors import RejectError
 from model.evaluate import answers, judge, recent_from
 from model.exporter import Exporter
+from model.findings import Findings
 from model.head import LinearHead
 from model.holdout import HoldoutRow
 from model.intake import Intake, take_in
 from model.journal import Row
 from model.lineage import Lineage
 from model.monitor import Probation
-from model.release import Clock, Findings, Round, commit_round
+from model.release import Clock, Round, commit_round
 from model.remember import remembered
 from model.rollback import roll_back
 from model.state import TaskState
