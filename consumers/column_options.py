@@ -26,7 +26,7 @@ def with_columns(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**given: Any) -> None:
-        from consumers.datasets import Columns  # noqa: PLC0415 - keeps `--help` quick
+        from consumers.dataset_files import Columns  # noqa: PLC0415 - keeps `--help` quick
 
         names = {field: given.pop(_option(field)) for field in _HELP}
         command(columns=Columns(**names), **given)

@@ -5,48 +5,25 @@ error. Rows stream in time order where they carry a time, else shuffled by a see
 """
 
 import csv
-import gzip
-import json
-import math
 import random
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from model.errors import StopError
+from consumers.dataset_files import Columns, DatasetError, raw_rows, stem
+from consumers.event_times import parse_time
 from schemas.base import TASK_NAME
 from schemas.labeled_text import LabeledText
 
 Order = Literal["given", "time", "shuffle"]
 """How the rows of a file follow each other: as they stand there, by their times, or by chance."""
-
-SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
-
-
-class DatasetError(StopError):
-    """The file cannot be read at all, or none of its rows can be used."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Names of a file's columns; all but text and label may be missing from it."""
-
-    text: str = "text"
-    label: str = "label"
-    id: str = "id"
-    task: str = "task"
-    event_time: str = "event_time"
-    source: str = "source"
-    split: str = "split"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +96,7 @@ def read_rows(
     """
     fallback = task_name(path)
     try:
-        for line, raw in _raw_rows(path, columns, keep):
+        for line, raw in raw_rows(path, columns, keep):
             if isinstance(raw, str):
                 yield BadRow(line, raw)
             else:
@@ -147,138 +124,13 @@ def in_stream_order(rows: Iterable[Row], *, seed: int, order: Order | None = Non
 
 def task_name(path: Path) -> str:
     """A valid task name made of the file's name: `My Reviews.csv.gz` is `my-reviews`."""
-    slug = re.sub(r"[^a-z0-9._-]+", "-", _stem(path).lower()).strip("._-")[:100]
+    slug = re.sub(r"[^a-z0-9._-]+", "-", stem(path).lower()).strip("._-")[:100]
     return slug if TASK_NAME.fullmatch(slug) else "task"
 
 
 def normalised(text: str) -> str:
     """The text without differences of case, width and spacing: repeats compare equal."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def parse_time(value: Any) -> datetime | None:
-    """An aware time of an ISO 8601 text, a datetime, or epoch seconds (or milli-, micro-, nano-).
-
-    Naive times are UTC; an empty text and a not-a-number are no time.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    if isinstance(value, str):
-        value = _number(value) if _number(value) is not None else value.strip() or None
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(_epoch_seconds(value), tz=UTC)
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    if not isinstance(value, datetime):
-        raise ValueError(f"not a time: {value!r}")  # noqa: TRY004 - one error for the caller
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
-
-
-def _epoch_seconds(value: float) -> float:
-    # 1e11 s is the year 5138, and 1e11 ms was 1973: the magnitude tells the unit.
-    for divisor in (1e9, 1e6, 1e3):
-        if abs(value) >= 1e8 * divisor:
-            return value / divisor
-    return value
-
-
-def _number(text: str) -> float | None:
-    # "2020" is a year to a person and 34 minutes past 1970 to a machine: four digits are ISO.
-    return float(text) if re.fullmatch(r"\s*-?\d{5,}(\.\d+)?\s*", text) else None
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
-
-
-def _raw_rows(
-    path: Path, columns: Columns, keep: str | None
-) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    """Line and fields of each row, or line and what is wrong with it."""
-    name = path.name.lower()
-    if name.endswith(".parquet"):
-        yield from _parquet(path, columns, keep)
-    elif name.endswith((".jsonl", ".jsonl.gz")):
-        with _opened(path) as file:
-            yield from _json_lines(file)
-    elif name.endswith((".csv", ".csv.gz")):
-        with _opened(path) as file:
-            yield from _csv(file, path, columns)
-    else:
-        raise DatasetError(f"{path}: of an unknown kind; known are {', '.join(SUFFIXES)}")
-
-
-def _opened(path: Path) -> IO[bytes]:
-    packed = path.name.lower().endswith(".gz")
-    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
-
-
-def _json_lines(file: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    for line, raw in enumerate(file, start=1):
-        if not raw.strip():
-            continue
-        try:
-            value = json.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"))
-        except ValueError as error:  # a broken encoding is one too
-            yield line, f"not JSON: {error}"
-            continue
-        yield line, value if isinstance(value, dict) else "not a JSON object"
-
-
-def _csv(
-    file: IO[bytes], path: Path, columns: Columns
-) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    text = (raw.decode("utf-8-sig" if at == 0 else "utf-8") for at, raw in enumerate(file))
-    reader = csv.DictReader(text, strict=True)
-    _check_columns(path, reader.fieldnames or (), columns)
-    for row in reader:
-        if None in row or None in row.values():
-            yield reader.line_num, "another number of fields than the header has"
-        else:
-            yield reader.line_num, {name: value or None for name, value in row.items()}
-
-
-def _parquet(
-    path: Path, columns: Columns, keep: str | None
-) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        _check_columns(path, names, columns)
-        wanted = [name for name in (*_all_columns(columns), keep) if name in names]
-        line = 0
-        for batch in file.iter_batches(batch_size=4096, columns=wanted):
-            for row in batch.to_pylist():
-                line += 1
-                yield line, row
-
-
-def _all_columns(columns: Columns) -> tuple[str, ...]:
-    return (
-        columns.text,
-        columns.label,
-        columns.id,
-        columns.task,
-        columns.event_time,
-        columns.source,
-        columns.split,
-    )
-
-
-def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
-    missing = [name for name in (columns.text, columns.label) if name not in names]
-    if missing:
-        raise DatasetError(
-            f"{path}: no column {' nor '.join(map(repr, missing))}; it has {', '.join(names)}"
-        )
 
 
 def _parsed(
@@ -299,7 +151,7 @@ def _parsed(
             text=raw.get(columns.text),
             label=_label(raw.get(columns.label)),
             event_time=parse_time(raw.get(columns.event_time)),
-            source=raw.get(columns.source) or _stem(path)[:200],
+            source=raw.get(columns.source) or stem(path)[:200],
         )
     except ValidationError as error:
         return BadRow(line, "; ".join(_fault(fault, columns) for fault in error.errors()))

@@ -174,7 +174,7 @@ def _grid(config: HeadConfig, stats: Statistics) -> Iterator[Choice]:
 
 
 def _projects(config: HeadConfig) -> bool:
-    """Whether the default is projected: at this shrinkage it is no worse, and better with many labels."""
+    """Whether the default is projected: no worse at this shrinkage, better with many labels."""
     return config.features != "plain"
 
 

@@ -1,20 +1,18 @@
 """What a round leaves for the next one: its plan, and what is known of drift."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from model.drift import Change, after_drift
 from model.due import plan_after
 from model.feedback import RefreshOutcome, next_plan
+from model.findings import Findings
 from model.gain import gain_of
 from model.plan import Plan
 from model.state import TaskState
 from schemas.evaluation import Drift
 
-if TYPE_CHECKING:
-    from model.release import Findings
 
-
-def plan_for_next(before: TaskState, findings: "Findings") -> Plan | None:
+def plan_for_next(before: TaskState, findings: Findings) -> Plan | None:
     """The plan of the next refresh: the outcome of one changes it, and drift."""
     if findings.kind != "refresh":
         if findings.drift is not None:
@@ -32,7 +30,7 @@ def plan_for_next(before: TaskState, findings: "Findings") -> Plan | None:
     return next_plan(plan_after(before.tip), seen, findings.config)
 
 
-def regime(before: TaskState, findings: "Findings") -> dict[str, Any]:
+def regime(before: TaskState, findings: Findings) -> dict[str, Any]:
     """What the entry says of drift."""
     tip, drift = before.tip, findings.drift
     horizon = tip.horizon_from if tip else 0

@@ -4,8 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.config import TaskConfig
-from model.method_config import DistillationConfig, MethodsConfig
+from model.config import DistillationConfig, MethodsConfig, TaskConfig
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]

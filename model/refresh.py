@@ -11,11 +11,12 @@ from model.due import plan_after
 from model.evaluate import judge
 from model.exporter import Exporter
 from model.feature_cache import FeatureCache
+from model.findings import Findings
 from model.head import LinearHead
 from model.lineage import Lineage
 from model.recompute import recomputed
 from model.refit import Refitted, refitted
-from model.release import Clock, Findings, Round, commit_round
+from model.release import Clock, Round, commit_round
 from model.reread import read_again
 from model.state import TaskState
 from model.stopwatch import Stopwatch

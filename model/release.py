@@ -6,74 +6,28 @@ there. A crash on the way leaves files that nobody names.
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
-from model.config import TaskConfig
-from model.drift import Change, Watch
+from model.announced import evaluation_event, model_version
 from model.exporter import Exporter
+from model.findings import Findings
 from model.head import LinearHead
 from model.holdout import HoldoutRow
-from model.journal import Row, to_parquet
-from model.lineage import EncoderRef, Lineage, LineageEntry, Rollback, StateFiles
+from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.onnx_export import head_graph
-from model.outlook import drift_event, plan_for_next, regime
+from model.outlook import plan_for_next, regime
 from model.state import TaskState
+from model.state_files import write_files
 from model.stopwatch import Stopwatch
 from model.succession import anchor_ref, probation_ref
-from schemas.base import Span
-from schemas.evaluation import (
-    Comparison,
-    EvaluationEvent,
-    Outcome,
-    RecordCounts,
-    SliceAccuracy,
-)
-from schemas.model_version import Artifact, ModelVersion
+from schemas.evaluation import Outcome
+from schemas.model_version import Artifact
 
 Clock = Callable[[], datetime]
 
-_NOTHING = Comparison(num_records=0)
-
 PROVEN_TEXTS = 32
 """Held-out texts on which the exported pair is proven."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What a round found and decided, before it is written down."""
-
-    kind: Literal["increment", "refresh", "rollback"]
-    outcome: Outcome
-    reason: str
-    config: TaskConfig
-    seed: int = 0
-    windows: tuple[str, ...] = ()
-    spans: tuple[Span, ...] = ()
-    refresh_reads: tuple[Span, ...] = ()
-    covered: float | None = None
-    counts: RecordCounts = field(default_factory=RecordCounts)
-    trained_through: dict[str, int]
-    last_appended_at: datetime | None = None
-    prequential_accuracy: float | None = None
-    new: Comparison = _NOTHING
-    old: Comparison = _NOTHING
-    slices: tuple[SliceAccuracy, ...] = ()
-    metrics: dict[str, float] = field(default_factory=dict)
-    rows: tuple[Row, ...] = ()
-    """What the round adds to the journal."""
-    snapshot: bool = False
-    """Whether `rows` is every row that is still known."""
-    given_up: tuple[int, ...] = ()
-    watch: Watch | None = None
-    """What is watched for drift after the round; None: as before."""
-    drift: Change | None = None
-    proof: Sequence[HoldoutRow] = ()
-    """Held-out records on whose texts the exported pair is proven."""
-    restored: LineageEntry | None = None
-    """A rollback: the entry whose version is announced again; it was exported and proven then."""
-    rollback: Rollback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +73,13 @@ def commit_round(
         elif promoted:
             head_onnx, parity = _proven_head(after, lineage, folder, exporter, findings.proof)
         # 2.
-        files = _write_files(before, after, findings, lineage, folder)
-    evaluation = _evaluation(
-        before, findings, task=lineage.task, watch=watch, clock=clock, parity=parity
+        files = write_files(before, after, findings, lineage, folder)
+    evaluation = evaluation_event(
+        before, findings, task=lineage.task, watch=watch, now=clock(), parity=parity
     )
     version = None
     if head_onnx is not None and encoder is not None:
-        version = _version(
+        version = model_version(
             before,
             after,
             findings,
@@ -208,107 +162,3 @@ def _head_of(state: TaskState) -> LinearHead:
         msg = "a promoted state has no head"
         raise ValueError(msg)
     return state.head
-
-
-def _write_files(
-    before: TaskState, after: TaskState, findings: Findings, lineage: Lineage, folder: str
-) -> StateFiles | None:
-    """Write what this round changed; what it did not is named as it lies."""
-    held = before.tip.files if before.tip else None
-    if held is None and after is before:
-        return None  # nothing was ever learned
-
-    def written(name: str, data: Callable[[], bytes]) -> Artifact:
-        return lineage.store.put(f"{folder}/{name}", data())
-
-    statistics, holdout, head = (held.statistics, held.holdout, held.head) if held else (None,) * 3
-    replay = held.replay if held else None
-    if statistics is None or after.statistics is not before.statistics:
-        statistics = written("statistics.safetensors", after.statistics.to_bytes)
-    if holdout is None or after.holdout is not before.holdout:
-        holdout = written("holdout.parquet", after.holdout.to_bytes)
-    if after.head is not None and after.head is not before.head:
-        head = written("head.safetensors", after.head.to_bytes)
-    if after.replay is not before.replay:
-        replay = written("replay.parquet", after.replay.to_bytes)
-    journal = None
-    if findings.rows:
-        dim = after.encoder.dim
-        journal = written("journal.parquet", lambda: to_parquet(findings.rows, dim=dim))
-    return StateFiles(
-        statistics=statistics,
-        journal=journal,
-        journal_is_snapshot=findings.snapshot,
-        holdout=holdout,
-        head=head,
-        replay=replay,
-    )
-
-
-def _evaluation(
-    before: TaskState,
-    findings: Findings,
-    *,
-    task: str,
-    watch: Stopwatch,
-    clock: Clock,
-    parity: float | None,
-) -> EvaluationEvent:
-    metrics = findings.metrics if parity is None else {**findings.metrics, "parity": parity}
-    if findings.drift is not None:
-        metrics = {**metrics, "drift": 1.0}
-    return EvaluationEvent(
-        task=task,
-        sequence=before.sequence,
-        kind=findings.kind,
-        champion=before.tip.serving if before.tip else None,
-        windows=findings.windows,
-        spans=findings.spans,
-        counts=findings.counts,
-        prequential_accuracy=findings.prequential_accuracy,
-        new=findings.new,
-        old=findings.old,
-        slices=findings.slices,
-        metrics=metrics,
-        drift=drift_event(findings.drift),
-        outcome=findings.outcome,
-        reason=findings.reason,
-        seconds=dict(watch.seconds),
-        last_appended_at=findings.last_appended_at,
-        evaluated_at=clock(),
-    )
-
-
-def _version(
-    before: TaskState,
-    after: TaskState,
-    findings: Findings,
-    *,
-    lineage: Lineage,
-    attempt: str,
-    encoder: EncoderRef,
-    head_onnx: Artifact,
-    evaluation: EvaluationEvent,
-) -> ModelVersion:
-    measured = {
-        "prequential_accuracy": findings.prequential_accuracy,
-        "new_accuracy": findings.new.candidate,
-        "old_accuracy": findings.old.candidate,
-        **evaluation.metrics,
-    }
-    return ModelVersion(
-        task=lineage.task,
-        version=before.sequence,
-        parent=before.tip.serving if before.tip else None,
-        kind=findings.kind,
-        attempt=attempt,
-        uri=lineage.store.uri,
-        encoder=encoder.graph,
-        tokenizer=encoder.tokenizer,
-        head=head_onnx,
-        labels=after.labels if after.head is None else after.labels[: after.head.num_labels],
-        spans=findings.spans or findings.refresh_reads,
-        metrics={name: value for name, value in measured.items() if value is not None},
-        seconds=evaluation.seconds,
-        created_at=evaluation.evaluated_at,
-    )

@@ -13,9 +13,10 @@ from model.encoder import Encoder, Features
 from model.errors import ArtifactRefusedError, NotFoundError, RejectError
 from model.evaluate import answers, learned_labels
 from model.exporter import Exporter
+from model.findings import Findings
 from model.journal import Row
 from model.lineage import Lineage, LineageEntry, Rollback
-from model.release import Clock, Findings, Round, commit_round
+from model.release import Clock, Round, commit_round
 from model.state import TaskState, load_state
 from model.stopwatch import Stopwatch
 from schemas.evaluation import Outcome

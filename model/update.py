@@ -8,32 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.ageing import aged
-from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress, Record
-from model.deltas import (
-    TRIES_OF_A_REJECTED_ROUND,
-    applied,
-    reinstated,
-    rows_of,
-    set_apart_without,
-)
+from model.deltas import applied, rows_of, set_apart_without
 from model.drift import Watch, watched
 from model.encoder import Features
 from model.errors import RejectError
 from model.evaluate import answers, judge, recent_from
 from model.exporter import Exporter
-from model.head import LinearHead
+from model.findings import Findings
 from model.holdout import HoldoutRow
 from model.intake import Intake, take_in
 from model.journal import Row
 from model.lineage import Lineage
 from model.monitor import Probation
-from model.release import Clock, Findings, Round, commit_round
+from model.release import Clock, Round, commit_round
 from model.remember import remembered
 from model.rollback import roll_back
+from model.solution import settled, solve_round
 from model.state import TaskState
-from model.statistics import Statistics
 from model.stopwatch import Stopwatch
 from model.succession import succeeded
 from schemas.base import Span
@@ -47,15 +40,6 @@ class WindowRecords:
 
     window: TrainingWindow
     records: Sequence[Record]
-
-
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """A candidate: its head, what it was solved from, and whether rejected rounds are in it."""
-
-    head: LinearHead
-    statistics: Statistics
-    adopts: bool
 
 
 def increment(
@@ -136,7 +120,7 @@ def increment(
         progress("solving", records=len(intake.taken))
         trained = config.head.form == "softmax"
         teaches = _teaches(intake, rows, state) and not trained
-        solution = _solve(taken_in, rows, config=config) if teaches else None
+        solution = solve_round(taken_in, rows, config=config) if teaches else None
     with watch("evaluate"):  # 4.
         findings = Findings(
             kind="increment",
@@ -164,7 +148,7 @@ def increment(
                 candidate_features=taken_in.features,
                 config=config,
             )
-            after, given_up, back_again = _after(taken_in, rows, solution, judged.outcome)
+            after, given_up, back_again = settled(taken_in, rows, solution, judged.outcome)
             if judged.outcome is Outcome.PROMOTED:
                 after = succeeded(state, after, judged, config)
             findings = replace(
@@ -289,46 +273,3 @@ def _why_skipped(intake: Intake, *, trained: bool) -> str:
         f"nothing to learn: {counts.duplicates} duplicates, {counts.held_out} held out, "
         f"{counts.trimmed} already accounted for"
     )
-
-
-def _solve(state: TaskState, rows: Sequence[Row], *, config: TaskConfig) -> Solution:
-    """Solve with and without what was rejected before; selection records say which is better."""
-    index = state.label_index()
-    without = applied(state.statistics, rows, index)
-    head, right = solve_candidate(state, without, config=config.head, keep_form=True)
-    solution = Solution(head, without, adopts=False)
-    if not state.set_apart:
-        return solution
-    every = [row for held in state.set_apart.values() for row in held]
-    combined = applied(without, every, index)
-    other, other_right = solve_candidate(state, combined, config=config.head, keep_form=True)
-    # Of equals the one that knows more.
-    return Solution(other, combined, adopts=True) if other_right >= right else solution
-
-
-def _after(
-    state: TaskState, rows: tuple[Row, ...], solution: Solution, outcome: Outcome
-) -> tuple[TaskState, tuple[int, ...], tuple[Row, ...]]:
-    """The state after the decision, the rejected rounds given up now, and what that reinstates.
-
-    A round is given up after so many increments that tried it in vain; before the first version
-    there was nothing to compare it with, so that none is.
-    """
-    promoted = outcome is Outcome.PROMOTED
-    left = {} if promoted and solution.adopts else dict(state.set_apart)
-    tried = 0 if state.head is None else 1
-    tries = {sequence: state.tries.get(sequence, 0) + tried for sequence in left}
-    given_up = tuple(s for s, count in tries.items() if count >= TRIES_OF_A_REJECTED_ROUND)
-    back_again = tuple(row for sequence in given_up for row in reinstated(left[sequence]))
-    kept = {sequence: held for sequence, held in left.items() if sequence not in given_up}
-    if not promoted:
-        kept[state.sequence] = rows
-    after = replace(
-        state,
-        set_apart=kept,
-        tries={sequence: tries.get(sequence, 0) for sequence in kept},
-        journal=state.journal.extended(back_again),
-    )
-    if promoted:
-        after = replace(after, head=solution.head, statistics=solution.statistics)
-    return after, given_up, back_again

@@ -6,15 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from consumers.datasets import (
-    Columns,
-    Dataset,
-    DatasetError,
-    Order,
-    Row,
-    load_dataset,
-    normalised,
-)
+from consumers.dataset_files import Columns, DatasetError
+from consumers.datasets import Dataset, Order, Row, load_dataset, normalised
 from model.backtest.stream import Slice
 from model.errors import ConfigError
 from schemas.labeled_text import LabeledText

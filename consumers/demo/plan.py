@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from consumers.datasets import Columns, load_dataset, normalised
+from consumers.dataset_files import Columns
+from consumers.datasets import load_dataset, normalised
 from consumers.demo.headlines import generate_questions, generate_stream, generate_test_set
 from consumers.settings import TasksFile
 from schemas.labeled_text import LabeledText

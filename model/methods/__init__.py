@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from model.config import TaskConfig
-from model.method_config import MethodsConfig
+from model.config import MethodsConfig, TaskConfig
 from model.methods.average import RunningAverage
 from model.methods.base import (
     CrossEntropy,

@@ -9,15 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from consumers.datasets import (
-    Columns,
-    DatasetError,
-    Row,
-    load_dataset,
-    normalised,
-    parse_time,
-    task_name,
-)
+from consumers.dataset_files import Columns, DatasetError
+from consumers.datasets import Row, load_dataset, normalised, task_name
+from consumers.event_times import parse_time
 
 ROWS = [{"text": f"headline {n}", "label": "good" if n % 2 else "bad"} for n in range(20)]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from consumers.backtest.slicing import Sliced, SliceOptions, make_slices
-from consumers.datasets import DatasetError
+from consumers.dataset_files import DatasetError
 from model.errors import ConfigError
 
 Fields = dict[str, Any]
@@ -92,7 +92,7 @@ def test_a_field_splits_one_file_in_order_of_first_appearance(tmp_path: Path) ->
 def test_a_field_of_any_name_splits_and_a_known_one_is_found_in_its_own_column(
     tmp_path: Path,
 ) -> None:
-    from consumers.datasets import Columns
+    from consumers.dataset_files import Columns
 
     held = [*rows(10, who="ann", mood="x"), *rows(10, who="bob", mood="y")]
     path = a_file(tmp_path / "a.jsonl", held)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from consumers.datasets import DatasetError, normalised
+from consumers.dataset_files import DatasetError
+from consumers.datasets import normalised
 from consumers.demo.plan import DemoOptions, hold_back, make_plan, write_tasks_file
 from consumers.settings import TasksFile, load_settings
 from schemas.labeled_text import LabeledText

@@ -5,18 +5,14 @@ A method is on where its section is there: `methods: {distillation: {weight: 0.5
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from model.config.base import AtLeastOne, Config, Positive
 
 Weight = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class DistillationConfig(_Section):
+class DistillationConfig(Config):
     """Learning without forgetting: the champion's answers, softened."""
 
     weight: Weight = 1.0
@@ -25,14 +21,14 @@ class DistillationConfig(_Section):
     """Of both softmaxes."""
 
 
-class FeatureDistillationConfig(_Section):
+class FeatureDistillationConfig(Config):
     """The champion's features."""
 
     weight: Weight = 10.0
     """Of the squared distance between two features of unit length, between 0 and 4."""
 
 
-class DerConfig(_Section):
+class DerConfig(Config):
     """Dark experience replay, DER++."""
 
     alpha: Weight = 0.1
@@ -41,7 +37,7 @@ class DerConfig(_Section):
     """Weight of the labels of replayed records, beside that of the whole batch."""
 
 
-class EwcConfig(_Section):
+class EwcConfig(Config):
     """Elastic weight consolidation."""
 
     weight: Weight = 1000.0
@@ -50,14 +46,14 @@ class EwcConfig(_Section):
     """Records whose gradients estimate the Fisher information, one backward pass each."""
 
 
-class L2SpConfig(_Section):
+class L2SpConfig(Config):
     """A penalty on the distance from where the fit starts."""
 
     weight: Weight = 0.01
     """Alpha."""
 
 
-class ContrastiveConfig(_Section):
+class ContrastiveConfig(Config):
     """Supervised contrastive loss beside cross-entropy."""
 
     weight: Weight = 0.1
@@ -65,14 +61,14 @@ class ContrastiveConfig(_Section):
     """Of the cosines between features."""
 
 
-class FusionConfig(_Section):
+class FusionConfig(Config):
     """Interpolation between the champion's weights and the candidate's."""
 
     alphas: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 0.75, 1.0)
     """Shares of the candidate that are tried on selection records; the last stands without any."""
 
 
-class AverageConfig(_Section):
+class AverageConfig(Config):
     """A running average of the weights over the fit."""
 
     kind: Literal["tail", "exponential"] = "tail"
@@ -83,7 +79,7 @@ class AverageConfig(_Section):
     """Of `exponential`, for each step."""
 
 
-class PruningConfig(_Section):
+class PruningConfig(Config):
     """Small weights become zero and stay it."""
 
     sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -92,7 +88,7 @@ class PruningConfig(_Section):
     """Share of the steps over which the sparsity grows."""
 
 
-class MethodsConfig(_Section):
+class MethodsConfig(Config):
     """The methods of a refresh; those that are given work together."""
 
     derpp: DerConfig | None = None

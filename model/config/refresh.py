@@ -1,0 +1,83 @@
+"""When the encoder is refreshed, on what, and what its outcome changes."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from model.config.base import AtLeastOne, Config, Positive
+from schemas.base import Fraction
+
+
+class RefreshConfig(Config):
+    """When the encoder is fine-tuned, on what, and how."""
+
+    enabled: bool = True
+    first_after_records: AtLeastOne = 1000
+    """Records before the first refresh, learned and held out."""
+    min_records_per_label: AtLeastOne = 20
+    """At least two labels must have these many learned records before the first refresh."""
+    every_records: AtLeastOne = 1000
+    """Records between two refreshes, learned and held out."""
+    newest_records: AtLeastOne = 500
+    """Most newest records that a refresh fits on; the first takes as many records in all."""
+    least_records: AtLeastOne = 250
+    """Records that a fit takes at least: with a budget for less, none is due by interval."""
+    replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of older records, drawn from the log, in what a refresh fits on."""
+    schedule_seconds: Positive | None = None
+    """A refresh is due so long after the last one, where anything came since; None has no schedule.
+    It is looked at after each update."""
+    budget_sample_steps: AtLeastOne | None = None
+    """Most records times epochs of one fit; None is bounded by the records that are drawn."""
+    budget_seconds: Positive | None = None
+    """Longest fit, at the speed of the last one; the first is not bounded by it."""
+    reread_records: AtLeastOne = 10_000
+    """Most records that are read again, newest first, to recompute the statistics."""
+    reread_seconds: Positive | None = None
+    """Longest time to encode them again, else no limit. What it leaves out gets mapped features."""
+    read_log: bool = True
+    """Whether a refresh may read the whole log. Otherwise it reads the rounds since the last
+    refresh, and of older records only those that the replay memory holds."""
+
+
+class FeedbackConfig(Config):
+    """How the outcome of each refresh changes the plan of the next, and how far."""
+
+    enabled: bool = True
+    small_gain: Fraction = 0.15
+    """A refresh pays where it removes at least this share of the champion's errors on the judge
+    records and gains more answers than one standard error."""
+    compute_share: Annotated[float, Field(gt=0, le=1)] = 0.33
+    """What all fits so far may cost, as a share of the sample-steps of training on every record
+    seen for as many epochs, while nothing shows that another one pays. A refresh draws what is left
+    of it."""
+    paying_compute_share: Annotated[float, Field(gt=0)] = 0.95
+    """The same once a refresh has paid, and after a drift."""
+    min_refresh_interval: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Smallest multiple of `refresh.every_records`."""
+    max_refresh_interval: Annotated[float, Field(ge=1)] = 8.0
+    """Largest multiple of `refresh.every_records`."""
+    min_learning_rate_scale: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Smallest multiple of `fit.learning_rate`; the largest is 1."""
+    max_replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    min_replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    max_distillation_weight: Annotated[float, Field(ge=0)] = 2.0
+    max_frozen_layers: Annotated[int, Field(ge=0)] = 3
+    """Most of the lowest layers that feedback keeps as they are."""
+
+
+class DriftConfig(Config):
+    """When more errors on what was known are a drift, and what follows."""
+
+    enabled: bool = True
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """ADWIN's: the smaller, the surer and the later. At 0.02 none of 40 streams of 50 windows
+    without drift raised an alarm, and a rise by 10 points showed within two windows nine times in
+    ten."""
+    min_rise: Fraction = 0.05
+    """Smallest rise of the share of wrong answers that counts."""
+    min_records: AtLeastOne | None = None
+    """Records that must have come since before a refresh is due; None is what fills
+    `refresh.newest_records`, held-out records apart."""
+    forget: bool = False
+    """Whether what came before a drift is outside the horizon: the gate then asks nothing of it."""

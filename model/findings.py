@@ -1,0 +1,52 @@
+"""What a round found and decided, before it is written down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from model.config import TaskConfig
+from model.drift import Change, Watch
+from model.holdout import HoldoutRow
+from model.journal import Row
+from model.lineage import LineageEntry, Rollback
+from schemas.base import Span
+from schemas.evaluation import Comparison, Outcome, RecordCounts, SliceAccuracy
+
+_NOTHING = Comparison(num_records=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The outcome of a round, its evidence, and what of the state changed."""
+
+    kind: Literal["increment", "refresh", "rollback"]
+    outcome: Outcome
+    reason: str
+    config: TaskConfig
+    seed: int = 0
+    windows: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    refresh_reads: tuple[Span, ...] = ()
+    covered: float | None = None
+    counts: RecordCounts = field(default_factory=RecordCounts)
+    trained_through: dict[str, int]
+    last_appended_at: datetime | None = None
+    prequential_accuracy: float | None = None
+    new: Comparison = _NOTHING
+    old: Comparison = _NOTHING
+    slices: tuple[SliceAccuracy, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+    """What the round adds to the journal."""
+    snapshot: bool = False
+    """Whether `rows` is every row that is still known."""
+    given_up: tuple[int, ...] = ()
+    watch: Watch | None = None
+    """What is watched for drift after the round; None: as before."""
+    drift: Change | None = None
+    proof: Sequence[HoldoutRow] = ()
+    """Held-out records on whose texts the exported pair is proven."""
+    restored: LineageEntry | None = None
+    """A rollback: the entry whose version is announced again; it was exported and proven then."""
+    rollback: Rollback | None = None

@@ -1,0 +1,44 @@
+"""The files of a state in the store: what a round changed is written, the rest named as it lies."""
+
+from collections.abc import Callable
+
+from model.findings import Findings
+from model.journal import to_parquet
+from model.lineage import Lineage, StateFiles
+from model.state import TaskState
+from schemas.model_version import Artifact
+
+
+def write_files(
+    before: TaskState, after: TaskState, findings: Findings, lineage: Lineage, folder: str
+) -> StateFiles | None:
+    """Write what this round changed under its folder; None where nothing was ever learned."""
+    held = before.tip.files if before.tip else None
+    if held is None and after is before:
+        return None
+
+    def written(name: str, data: Callable[[], bytes]) -> Artifact:
+        return lineage.store.put(f"{folder}/{name}", data())
+
+    statistics, holdout, head = (held.statistics, held.holdout, held.head) if held else (None,) * 3
+    replay = held.replay if held else None
+    if statistics is None or after.statistics is not before.statistics:
+        statistics = written("statistics.safetensors", after.statistics.to_bytes)
+    if holdout is None or after.holdout is not before.holdout:
+        holdout = written("holdout.parquet", after.holdout.to_bytes)
+    if after.head is not None and after.head is not before.head:
+        head = written("head.safetensors", after.head.to_bytes)
+    if after.replay is not before.replay:
+        replay = written("replay.parquet", after.replay.to_bytes)
+    journal = None
+    if findings.rows:
+        dim = after.encoder.dim
+        journal = written("journal.parquet", lambda: to_parquet(findings.rows, dim=dim))
+    return StateFiles(
+        statistics=statistics,
+        journal=journal,
+        journal_is_snapshot=findings.snapshot,
+        holdout=holdout,
+        head=head,
+        replay=replay,
+    )
