@@ -12,7 +12,8 @@ def plain_attention(transformer: nn.Module, *, on_cpu: bool) -> Iterator[None]:
     """Write attention out as matrix products while it lasts, on a CPU.
 
     On texts of some 30 tokens the backward pass of torch's fused attention takes a quarter of a fit
-    in bfloat16 on a CPU: MiniLM at 55 records a second against 69 (2 cores of a Zen 4, one run).
+    in bfloat16 on a CPU: MiniLM learns 46-53 records a second with it and 64-70 with attention
+    written out (two threads).
     """
     model = cast("Any", transformer)
     before = getattr(model.config, "_attn_implementation", None) if on_cpu else None

@@ -42,8 +42,6 @@ class Plan(_Part):
     distillation_weight: Annotated[float, Field(ge=0)] | None = None
     frozen_layers: Annotated[int, Field(ge=0)] | None = None
     """Lowest transformer layers that are not fitted."""
-    horizon: Annotated[int, Field(ge=1)] | None = None
-    """Newest records that count; None is the configured horizon."""
     promoted_refreshes: Annotated[int, Field(ge=0)] = 0
     """Encoders of its own that the task has had."""
     rejected_in_a_row: Annotated[int, Field(ge=0)] = 0

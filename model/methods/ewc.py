@@ -4,11 +4,10 @@
 Schwarz et al. (2018, "Progress & compress", section 4): one penalty around the latest weights, not
 one for each task. F is the diagonal of the Fisher information, the mean over records of the squared
 gradient of `log p(y | x)` with y drawn from the model's own answer. Each record has a backward pass
-of its
-own: the square of a batch's mean gradient is another, smaller quantity. Our deviation: instead of
-decaying the Fisher information of earlier tasks by gamma it is estimated anew at the champion's
-weights, on the replayed records that the fit draws, which reach back as far as the log; so there is
-no state between fits. The answer is the champion's, whatever form its head has.
+of its own: the square of a batch's mean gradient is another, smaller quantity. Our deviation:
+instead of decaying the Fisher information of earlier tasks by gamma it is estimated anew at the
+champion's weights, on the replayed records that the fit draws, which reach back as far as the log;
+so there is no state between fits. The answer is the champion's, whatever form its head has.
 """
 
 from collections.abc import Iterable, Iterator

@@ -36,8 +36,12 @@ class Fusion:
         fused = [interpolated(context, encoder, head, alpha) for alpha in self.alphas]
         if context.selection is None:
             return fused[-1]
-        found = context.selection
-        return max(fused, key=lambda model: _merit(*model, found))
+        selection = context.selection
+
+        def merit(model: tuple[Encoder, LinearHead]) -> tuple[int, float]:
+            return _merit(*model, selection)
+
+        return max(fused, key=merit)
 
 
 def interpolated(

@@ -11,6 +11,7 @@ from model.artifacts import ArtifactStore
 from model.config import (
     EncoderConfig,
     FitConfig,
+    GateConfig,
     HeadConfig,
     HoldoutConfig,
     RefreshConfig,
@@ -30,6 +31,15 @@ from tests.model.tiny import LABELS, labeled_texts
 TASK = "prices"
 TOPIC = "labeled-texts"
 TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+ALWAYS = GateConfig(
+    margin_new=1.0, margin_old=1.0, max_negative_flip_rate=1.0, insufficient_evidence="promote"
+)
+"""A gate that lets every candidate pass, for tests of what comes behind it."""
+NEVER = GateConfig(
+    margin_new=0.0, margin_old=0.0, confidence=0.999999, insufficient_evidence="reject"
+)
+"""A gate that a handful of records cannot pass."""
 
 
 def stream(count: int, *, start: int = 0) -> list[Record]:

@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 
 from model import reencode
-from model.config import GateConfig
 from model.data import Record
 from model.encoder import Encoder, Features
 from model.feature_cache import FeatureCache
 from model.reencode import reencoded
 from model.reread import Reread
-from tests.model.loop import Loop, stream
-
-ALWAYS = GateConfig(
-    margin_new=1.0, margin_old=1.0, max_negative_flip_rate=1.0, insufficient_evidence="promote"
-)
+from tests.model.loop import ALWAYS, Loop, stream
 
 
 class Killed(BaseException):

@@ -10,12 +10,7 @@ from model.config import FeedbackConfig, GateConfig, ReplayMemoryConfig
 from model.data import Record
 from model.replay_memory import ReplayMemory
 from schemas.evaluation import Outcome
-from tests.model.loop import TASK, Loop, stream
-
-ALWAYS = GateConfig(
-    margin_new=1.0, margin_old=1.0, max_negative_flip_rate=1.0, insufficient_evidence="promote"
-)
-"""A gate that lets every candidate pass, for tests of what comes behind it."""
+from tests.model.loop import ALWAYS, TASK, Loop, stream
 
 NOTHING_REMEMBERED = ReplayMemory(records=1, text_bytes=1)
 """As it is read back from an entry of a version that had no replay memory."""

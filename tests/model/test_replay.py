@@ -14,14 +14,7 @@ from model.state import load_state
 from model.statistics import Statistics
 from schemas.base import Span
 from schemas.evaluation import Outcome
-from tests.model.loop import TASK, Loop, MemoryLog, a_record, part_of, stream
-
-ALWAYS = GateConfig(
-    margin_new=1.0, margin_old=1.0, max_negative_flip_rate=1.0, insufficient_evidence="promote"
-)
-NEVER = GateConfig(
-    margin_new=0.0, margin_old=0.0, confidence=0.999999, insufficient_evidence="reject"
-)
+from tests.model.loop import ALWAYS, NEVER, TASK, Loop, MemoryLog, a_record, part_of, stream
 
 
 class ForbiddenBelow(MemoryLog):

@@ -240,6 +240,23 @@ def test_a_version_whose_files_are_gone_is_refused(loop: Loop) -> None:
         rolled_back(loop)
 
 
+def test_what_is_known_of_drift_and_refreshes_outlives_a_rollback(loop: Loop) -> None:
+    records = stream(240)
+    loop.learn(records[:120])
+    loop.refresh(records[:120])
+    before = loop.learn(records[120:])
+    assert before.watch is not None
+    assert before.watch.rounds
+    assert before.plan is not None
+
+    entry = rolled_back(loop)
+
+    kept = ("watch", "drifted_at", "horizon_from", "plan", "refreshed_at", "records_seen")
+    assert {name: getattr(entry, name) for name in kept} == {
+        name: getattr(before, name) for name in kept
+    }
+
+
 def test_an_update_in_flight_loses_the_race(loop: Loop) -> None:
     records = stream(180)
     loop.learn(records[:60])

@@ -9,12 +9,7 @@ import pytest
 from model.config import GateConfig
 from model.splits import split_of
 from schemas.evaluation import Outcome
-from tests.model.loop import Loop, a_record, direct_statistics, part_of, stream
-
-NEVER = GateConfig(
-    margin_new=0.0, margin_old=0.0, confidence=0.999999, insufficient_evidence="reject"
-)
-"""A gate that a handful of records cannot pass."""
+from tests.model.loop import NEVER, Loop, a_record, direct_statistics, part_of, stream
 
 
 @pytest.fixture

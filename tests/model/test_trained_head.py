@@ -7,19 +7,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from model.config import FitConfig, GateConfig, HeadConfig, RefreshConfig, TaskConfig
+from model.config import FitConfig, HeadConfig, RefreshConfig, TaskConfig
 from model.data import Record
 from model.encoder import Encoder
 from model.fit import fit_encoder
 from model.head import LinearHead
 from model.trained_head import extended, trained_head
 from schemas.evaluation import Outcome
-from tests.model.loop import TASK, Loop, stream
+from tests.model.loop import ALWAYS, TASK, Loop, stream
 from tests.model.tiny import LABELS, labeled_texts
 
-ALWAYS = GateConfig(
-    margin_new=1.0, margin_old=1.0, max_negative_flip_rate=1.0, insufficient_evidence="promote"
-)
 SOFTMAX = HeadConfig(form="softmax")
 FIT = FitConfig(epochs=6, learning_rate=1e-3, head_learning_rate=1e-2)
 
@@ -117,6 +114,31 @@ def test_a_solved_head_follows_a_trained_one_when_the_config_changes(
     assert entry.outcome is Outcome.PROMOTED, entry.evaluation.reason
     assert head is not None
     assert head.form == "discriminant"
+
+
+def test_a_solved_head_serves_until_the_refresh_that_trains_its_successor(
+    loop: Loop, records: list[Record]
+) -> None:
+    loop.config = loop.config.model_copy(update={"head": HeadConfig(projection=16)})
+    first = loop.learn(records[:120])
+    solved = loop.state().head
+    assert first.outcome is Outcome.PROMOTED
+    loop.config = loop.config.model_copy(update={"head": SOFTMAX})
+
+    second = loop.learn(records[120:180])
+
+    assert second.outcome is Outcome.SKIPPED
+    assert loop.state().head is solved
+    learned = [each.evaluation.counts.learned for each in (first, second)]
+    assert loop.state().statistics.num_records == sum(learned)
+    assert loop.learner.due(TASK, loop.config) == "softmax head learns by refresh"
+    entry = loop.refresh(records)
+    head = loop.state().head
+    assert entry.outcome is Outcome.PROMOTED, entry.evaluation.reason
+    assert entry.evaluation.metrics["fit_records"] == sum(learned)
+    assert head is not None
+    assert head.form == "softmax"
+    assert head.projection is None
 
 
 def test_a_head_that_cannot_be_trained_is_a_fault() -> None:
