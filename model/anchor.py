@@ -6,7 +6,7 @@ answers those that come in later for as long as its encoder is at hand: records 
 was chosen on tell far more than those that let it through before (`benchmarks/GATE.md`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,7 +98,7 @@ def anchored(
     *,
     version: int,
     head: LinearHead,
-    right: NDArray[np.bool_],
+    right: Mapping[str, bool],
     known: Collection[str],
     same_encoder: bool,
     config: GateConfig,
@@ -110,17 +110,17 @@ def anchored(
         holdout: with the anchor's answers.
         version: the version that was promoted.
         head: its head.
-        right: (N,) whether it has the judge records right.
+        right: whether it has a judge record right, by id; of what lies before the horizon nothing.
         known: the labels that it can answer with.
         same_encoder: whether its encoder is the anchor's.
         config: how many promotions an anchor stays for.
     """
-    rows = holdout.part("judge")
-    found = against(anchor, rows, right)
+    rows = [row for row in holdout.part("judge") if row.id in right]
+    found = against(anchor, rows, np.array([right[row.id] for row in rows], dtype=bool))
     if anchor is not None and found is not None and not gives_way(anchor.age, found.counts, config):
         held = anchor.head if same_encoder else None
         return replace(anchor, age=anchor.age + 1, head=held), holdout
     flags = {
-        row.id: bool(right[index]) if row.label in known else None for index, row in enumerate(rows)
+        row.id: right.get(row.id) if row.label in known else None for row in holdout.part("judge")
     }
     return Anchor(version, 0, head), holdout.marked(flags)

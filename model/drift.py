@@ -12,7 +12,7 @@ lineage entry, and each round feeds a fresh detector with them first. So a resta
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +137,8 @@ def _risen(errors: Flags, *, fresh: int, config: DriftConfig) -> bool:
     """Whether ADWIN detects a rise within the last `fresh` errors."""
     from river.drift import ADWIN  # noqa: PLC0415 - 1.4 s, and only learning needs it
 
-    detector, known = ADWIN(delta=config.delta), len(errors) - fresh
+    detector: Any = ADWIN(delta=config.delta)  # type: ignore[no-untyped-call]  # river has no types
+    known = len(errors) - fresh
     for error in errors[:known].tolist():
         detector.update(error)
     sums = np.concatenate([[0], np.cumsum(errors)])

@@ -30,8 +30,8 @@ class Judgement:
     old: Comparison
     slices: tuple[SliceAccuracy, ...]
     metrics: dict[str, float]
-    candidate_right: Flags
-    """(N,) on every judge record, in their order."""
+    candidate_right: Mapping[str, bool]
+    """On every judge record that was asked, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,9 @@ def judge(
         old=decision.old,
         slices=evidence.slices,
         metrics=evidence.metrics,
-        candidate_right=evidence.candidate_right,
+        candidate_right={
+            row.id: bool(right) for row, right in zip(rows, evidence.candidate_right, strict=True)
+        },
     )
 
 
@@ -124,9 +126,13 @@ def _log_losses(
 
 
 def learned_labels(state: TaskState) -> list[str]:
-    """The labels of which the champion has learned records; it cannot answer with another."""
-    counts = state.statistics.counts
-    return [label for label, count in zip(state.labels, counts, strict=False) if count > 0]
+    """The labels of which the champion has learned records; it cannot answer with another.
+
+    Under a trained head statistics know labels that came after the head was fitted.
+    """
+    columns = state.head.num_labels if state.head else None
+    counted = zip(state.labels[:columns], state.statistics.counts, strict=False)
+    return [label for label, count in counted if count > 0]
 
 
 def recent_from(rows: Iterable[HoldoutRow], rounds: int) -> int:

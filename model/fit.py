@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -280,17 +281,18 @@ def _reproducible(seed: int, device: torch.device) -> Iterator[None]:
     it costs a tenth of the time on a CPU.
     """
     devices = [device] if device.type == "cuda" else []
+    deterministic: Any = torch.utils.deterministic  # its flag is added when it is imported
     before = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.utils.deterministic.fill_uninitialized_memory,
+        deterministic.fill_uninitialized_memory,
     )
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed % 2**63)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-            torch.utils.deterministic.fill_uninitialized_memory = before[2]
+            deterministic.fill_uninitialized_memory = before[2]

@@ -11,10 +11,11 @@ from model.due import refresh_due
 from model.encoder import Encoder
 from model.exporter import Exporter
 from model.feature_cache import FeatureCache
+from model.findings import Findings
 from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.onnx_session import Device
 from model.refresh import refresh
-from model.release import Clock, Findings, Round, commit_round
+from model.release import Clock, Round, commit_round
 from model.rollback import RollbackRefusedError, roll_back, version_to_restore
 from model.state import TaskState, fresh_state, load_state
 from model.stopwatch import Stopwatch

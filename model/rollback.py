@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from model.aftermath import Aftermath
 from model.anchor import anchored
 from model.config import TaskConfig
@@ -210,7 +208,7 @@ def _as_anchor(after: TaskState, config: TaskConfig) -> TaskState:
         after.holdout,
         version=after.sequence,
         head=after.head,
-        right=np.array([a == row.label for a, row in zip(answered, rows, strict=True)], dtype=bool),
+        right={row.id: a == row.label for a, row in zip(answered, rows, strict=True)},
         known=learned_labels(after),
         same_encoder=True,
         config=config.gate,

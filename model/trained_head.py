@@ -96,4 +96,4 @@ def calibrated(head: LinearHead, state: TaskState) -> LinearHead:
 
 def _centred(values: NDArray[np.float32]) -> NDArray[np.float32]:
     exact = values.astype(np.float64)
-    return (exact - exact.mean(axis=0)).astype(np.float32)
+    return np.asarray(exact - exact.mean(axis=0), np.float32)

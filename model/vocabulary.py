@@ -25,7 +25,9 @@ def narrowed(encoder: Encoder, texts: Sequence[str]) -> Encoder:
     first = range(max(encoder.spec.pad_id, wide.padding_idx or 0) + 1)
     tokens = np.array(sorted({*first}.union(*encoder.tokenize(texts))), dtype=np.int64)
     rows = wide.weight.detach()[torch.from_numpy(tokens).to(wide.weight.device)]
-    narrow = nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=wide.padding_idx)
+    narrow = nn.Embedding(
+        len(tokens), wide.embedding_dim, padding_idx=wide.padding_idx, _weight=rows
+    )
     # The copy finds the wide table copied already, as the narrow one.
     module = copy.deepcopy(encoder.module, {id(wide): narrow})
     return encoder.with_module(module, tokens=tokens)

@@ -94,8 +94,10 @@ def run_strategy(name: str, stream: Stream, given: argparse.Namespace) -> PlanRe
     ).train_stream
     model = Classifier(encoder)
     strategy = _strategy(name, model, given, config)
-    ends, matrix, reports, prequential = stream.ends(), [], [], []
-    done = 0
+    ends, done = stream.ends(), 0
+    matrix: list[list[float]] = []
+    reports: list[WindowReport] = []
+    prequential: list[float | None] = []
     for experience, held in zip(experiences, windows, strict=True):
         before = model.sample_steps, model.forward_passes
         right = _right(model, _tensors(encoder, held, labels, width)) if done else None
@@ -180,7 +182,7 @@ def _scored(model: Classifier, tests: Iterable[tuple[Tensor, Tensor]]) -> list[l
 def _right(model: Classifier, test: tuple[Tensor, Tensor]) -> list[bool]:
     model.eval()
     ids, truth = test
-    answers = torch.cat([model(batch).argmax(dim=1) for batch in ids.split(64)])
+    answers = torch.cat([model(batch).argmax(dim=1) for batch in torch.split(ids, 64)])
     flags: list[bool] = (answers == truth).tolist()
     return flags
 

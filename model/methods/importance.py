@@ -81,7 +81,8 @@ def leverages(features: ArrayLike) -> NDArray[np.float64]:
     rows = np.asarray(features, dtype=np.float64)
     factor = cho_factor(rows.T @ rows + np.eye(rows.shape[1]))
     solved: NDArray[np.float64] = cho_solve(factor, rows.T)
-    return np.einsum("nd,dn->n", rows, solved)
+    values: NDArray[np.float64] = np.einsum("nd,dn->n", rows, solved)
+    return values
 
 
 def _uniform(record_id: str, *, seed: int) -> float:

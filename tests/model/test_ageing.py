@@ -19,14 +19,14 @@ from model.state import TaskState
 from model.statistics import Statistics
 from schemas.evaluation import Outcome
 from tests.model.loop import Loop, a_record, part_of, stream
-from tests.model.tiny import write_tiny_encoder
 
 DIM, NUM_LABELS = 5, 3
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_encoder(tmp_path_factory.mktemp("base") / "encoder")
+@pytest.fixture
+def base(tiny_encoder_folder: Path) -> Path:
+    """Shared with other tests, as the template of its graph is: one takes seconds to make."""
+    return tiny_encoder_folder
 
 
 def a_loop(folder: Path, base: Path, *, refresh: bool = False, **head: float) -> Loop:
@@ -162,7 +162,7 @@ def test_a_correction_takes_back_what_the_old_label_still_weighs(
 def test_records_behind_the_horizon_count_no_more(
     horizon: dict[str, float], kept: int | None, tmp_path: Path, base: Path
 ) -> None:
-    loop = a_loop(tmp_path, base, **horizon)
+    loop = a_loop(tmp_path, base, refresh=False, **horizon)
     records = stream(240)
     in_windows(loop, records)
     learned = [r for r in records if part_of(loop, r.id) == "learn"]

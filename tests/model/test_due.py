@@ -12,8 +12,7 @@ from model.plan import Plan
 from model.splits import split_of
 from model.state import TaskState
 from schemas.evaluation import Outcome
-from tests.model.loop import TASK, TIME, Loop, stream
-from tests.model.test_refresh import ALWAYS
+from tests.model.loop import ALWAYS, TASK, TIME, Loop, stream
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model.artifacts import ArtifactStore
 from model.closed_form import oas_shrinkage
-from model.config import EncoderConfig, HoldoutConfig, RefreshConfig, WindowConfig
+from model.config import EncoderConfig, HeadConfig, HoldoutConfig, RefreshConfig, WindowConfig
 from model.data import Record
 from model.encoder import Encoder
 from model.head import solve_discriminant
@@ -56,6 +56,8 @@ def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         encoder=EncoderConfig(),
         refresh=RefreshConfig(enabled=False),
         holdout=HoldoutConfig(),
+        # What selection records prefer changes with them; what was learned does not.
+        head=HeadConfig(shrinkage="oas", projection=0, min_selection_records=10_000),
     )
     starts = range(0, NUM_LEARNED, WINDOW)
     entries = [loop.learn(stream[start : start + WINDOW]) for start in starts]

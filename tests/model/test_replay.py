@@ -233,7 +233,7 @@ def test_mapped_rows_make_up_the_statistics_and_subtract_exactly(
     state = loop.state(loop.new_learner())
     index = state.label_index()
     learned = [row for row in state.journal if row.part == "learn"]
-    empty = Statistics.empty(state.encoder.dim, len(index))
+    empty = Statistics.empty(state.encoder.dim, len(index), projected=state.statistics.projected)
     np.testing.assert_allclose(state.statistics.gram, applied(empty, learned, index).gram)
 
     wrong = next(row for row in learned if row.mapped)
@@ -243,7 +243,11 @@ def test_mapped_rows_make_up_the_statistics_and_subtract_exactly(
 
     after = loop.state()
     rest = [row for row in after.journal if row.part == "learn"]
-    direct = applied(Statistics.empty(state.encoder.dim, len(index)), rest, index)
+    direct = applied(
+        Statistics.empty(state.encoder.dim, len(index), projected=state.statistics.projected),
+        rest,
+        index,
+    )
     np.testing.assert_allclose(after.statistics.counts, direct.counts)
     np.testing.assert_allclose(after.statistics.sums, direct.sums, atol=1e-9)
     np.testing.assert_allclose(after.statistics.gram, direct.gram, atol=1e-9)
