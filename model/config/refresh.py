@@ -12,6 +12,7 @@ class RefreshConfig(Config):
     """When the encoder is fine-tuned, on what, and how."""
 
     enabled: bool = True
+    """Off: the encoder is refreshed by command alone (`freshet refresh`)."""
     first_after_records: AtLeastOne = 1000
     """Records before the first refresh, learned and held out."""
     min_records_per_label: AtLeastOne = 20
