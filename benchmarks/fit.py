@@ -23,59 +23,24 @@ softmax head on records that none has seen. Exit status 1 where a limit is misse
 """
 
 import argparse
-import gzip
 import json
-import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-import transformers
-from torch import Tensor, nn
-from transformers import Trainer, TrainingArguments
-
-from consumers.demo.headlines import generate_stream
-from model.config import EncoderConfig, FitConfig
-from model.encoder import Encoder
-from model.fit import fit_encoder
-from model.fit_model import has_bfloat16
-from model.head import LinearHead
-from model.trained_head import trained_head
 
 FITS = ("ours", "trainer", "trainer-best")
 LEAST_RATIO = {"trainer": 2.0, "trainer-best": 1.3}
 """Our samples a second over Trainer's."""
 LEAST_SPREAD = 0.01
 """Accuracies closer than this are equal, however close the seeds lie."""
-WARM_UP_RECORDS = 32
 MOST_SECONDS = 3600
 """A single fit that takes longer hangs."""
-CONFIG = FitConfig()
 
 Figures = Mapping[str, float]
 Turn = Mapping[str, Figures]
-Say = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Records to fit on, and others to be judged on."""
-
-    labels: tuple[str, ...]
-    train: Sequence[tuple[str, str]]
-    test: Sequence[tuple[str, str]]
-
-    def targets(self, rows: Sequence[tuple[str, str]]) -> list[int]:
-        """The label of each row as a number."""
-        return [self.labels.index(label) for _, label in rows]
 
 
 def main() -> None:
@@ -84,12 +49,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="labeled texts, JSON lines; default: generated")
     parser.add_argument("--records", type=int, default=600, help="records of a fit")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", choices=FITS, help="one fit in this process")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    if given.one:
-        print(json.dumps(run_one(given.one, a_task(given.data, given.records), given.seed)))
-        return
     turns = [one_turn(turn, given) for turn in range(given.repeats)]
     print(table(turns))
     faults = missed(turns)
@@ -99,14 +60,14 @@ def main() -> None:
 
 def one_turn(turn: int, given: argparse.Namespace) -> Turn:
     """Every fit once, each in a process of its own, a different one first each time."""
-    command = [sys.executable, "-m", "benchmarks.fit", "--records", str(given.records)]
+    command = [sys.executable, "-m", "benchmarks.one_fit", "--records", str(given.records)]
     command += ["--data", str(given.data)] if given.data else []
     figures = {}
     for place in range(len(FITS)):
         name = FITS[(turn + place) % len(FITS)]
         _say(f"turn {turn + 1} of {given.repeats}: {name}")
         done = subprocess.run(
-            [*command, "--one", name, "--seed", str(given.seed + turn)],
+            [*command, "--fit", name, "--seed", str(given.seed + turn)],
             check=True,
             stdout=subprocess.PIPE,
             text=True,
@@ -164,169 +125,6 @@ def _median(turns: Sequence[Turn], name: str, key: str) -> float:
 
 def _say(words: str) -> None:
     print(time.strftime("%H:%M:%S"), words, file=sys.stderr, flush=True)
-
-
-def a_task(data: Path | None, count: int) -> Task:
-    """Half as many test records as there are to fit on, at least 300, from the same writer."""
-    rows = _read(data) if data else [(r.text, r.label) for r in generate_stream(4000, seed=1)]
-    random.Random(0).shuffle(rows)  # noqa: S311 - not a secret
-    held = max(300, count // 2)
-    labels = tuple(sorted({label for _, label in rows}))
-    return Task(labels, train=rows[held : held + count], test=rows[:held])
-
-
-def _read(path: Path) -> list[tuple[str, str]]:
-    raw = path.read_bytes()
-    held = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
-    return [(row["text"], row["label"]) for row in map(json.loads, held.splitlines())]
-
-
-def run_one(name: str, task: Task, seed: int) -> Figures:
-    """Fit once after a warm-up; loading the model and the libraries does not count."""
-    config = EncoderConfig()
-    encoder = Encoder.load(config.base_model, config=config)
-    fit = {"ours": _ours, "trainer": _trainer, "trainer-best": _trainer_best}[name]
-    few = replace(task, train=task.train[:WARM_UP_RECORDS])
-    fit(encoder, few, seed, lambda _done, _steps: None)
-    wall, processor = time.perf_counter(), time.process_time()
-    fitted, head = fit(encoder, task, seed, _progress(wall))
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    answers = head.predict(fitted.features([text for text, _ in task.test]))
-    samples = len(task.train) * CONFIG.epochs
-    return {
-        "samples_per_second": samples / wall,
-        "samples_per_cpu_second": samples / processor,
-        "accuracy": float((answers == np.array(task.targets(task.test))).mean()),
-    }
-
-
-def _progress(started: float) -> Say:
-    """Say so after each tenth of the steps, and after the first: a hang must be seen."""
-
-    def say(done: int, steps: int) -> None:
-        if done == 1 or done * 10 // steps > (done - 1) * 10 // steps:
-            _say(f"  step {done} of {steps} after {time.perf_counter() - started:.1f} s")
-
-    return say
-
-
-def _ours(encoder: Encoder, task: Task, seed: int, say: Say) -> tuple[Encoder, LinearHead]:
-    texts, targets = [text for text, _ in task.train], task.targets(task.train)
-
-    def progress(_stage: str, /, **fields: Any) -> None:
-        say(fields["step"], fields["steps"])
-
-    done = fit_encoder(
-        encoder, texts, targets, len(task.labels), config=CONFIG, seed=seed, progress=progress
-    )
-    return done.encoder, done.head
-
-
-class _Classifier(nn.Module):
-    """The same module and head as in our fit, in the form that Trainer takes."""
-
-    def __init__(self, encoder: Encoder, num_labels: int) -> None:
-        super().__init__()
-        self.encoder = encoder.module
-        self.head = nn.Linear(encoder.dim, num_labels, device=encoder.device)
-        self.scale = encoder.dim**0.5
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor
-    ) -> dict[str, Tensor]:
-        features = self.encoder(input_ids, attention_mask)
-        logits = self.head(features * self.scale).float()
-        return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
-
-
-class _Steps(transformers.TrainerCallback):  # type: ignore[misc]
-    """Tells how far Trainer is."""
-
-    def __init__(self, say: Say) -> None:
-        self._say = say
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """After each step of the optimiser."""
-        self._say(state.global_step, state.max_steps)
-
-
-def _trainer(
-    encoder: Encoder,
-    task: Task,
-    seed: int,
-    say: Say,
-    *,
-    dropout: float | None = None,
-    optimiser: Callable[[_Classifier], torch.optim.Optimizer] | None = None,
-    **settings: Any,
-) -> tuple[Encoder, LinearHead]:
-    fitted = encoder.clone()
-    model = _Classifier(fitted, len(task.labels))
-    for module in model.modules():
-        if isinstance(module, nn.Dropout) and dropout is not None:
-            module.p = dropout
-    rows = fitted.tokenize([text for text, _ in task.train])
-    data = [
-        {"input_ids": row, "labels": label}
-        for row, label in zip(rows, task.targets(task.train), strict=True)
-    ]
-
-    def collate(batch: list[dict[str, Any]]) -> dict[str, Tensor]:
-        ids, mask = fitted.padded([item["input_ids"] for item in batch])
-        labels = torch.tensor([item["labels"] for item in batch])
-        return {"input_ids": ids.cpu(), "attention_mask": mask.cpu(), "labels": labels}
-
-    with tempfile.TemporaryDirectory() as folder:
-        Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=folder,
-                per_device_train_batch_size=CONFIG.batch_size,
-                num_train_epochs=CONFIG.epochs,
-                learning_rate=CONFIG.learning_rate,
-                seed=seed,
-                save_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-                **settings,
-            ),
-            train_dataset=data,
-            data_collator=collate,
-            callbacks=[_Steps(say)],
-            optimizers=(optimiser(model) if optimiser else None, None),
-        ).train()
-    fitted.module.eval()
-    weight = model.head.weight.detach().cpu().numpy() * model.scale
-    return fitted, trained_head(weight, model.head.bias.detach().cpu().numpy())
-
-
-def _trainer_best(encoder: Encoder, task: Task, seed: int, say: Say) -> tuple[Encoder, LinearHead]:
-    on_cpu = encoder.device.type == "cpu"
-    return _trainer(
-        encoder,
-        task,
-        seed,
-        say,
-        dropout=0.0,
-        optimiser=_two_rates,
-        use_cpu=on_cpu,  # bf16 on a CPU is refused without it
-        bf16=has_bfloat16(encoder.device),
-        train_sampling_strategy="group_by_length",
-        warmup_steps=CONFIG.warmup_share,
-    )
-
-
-def _two_rates(model: _Classifier) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        [
-            {"params": list(model.encoder.parameters()), "lr": CONFIG.learning_rate},
-            {"params": list(model.head.parameters()), "lr": CONFIG.head_learning_rate},
-        ],
-        weight_decay=CONFIG.weight_decay,
-        fused=True,
-    )
 
 
 if __name__ == "__main__":
