@@ -165,7 +165,7 @@ def refresh(
 
 @app.command(context_settings=_HANDED_ON)
 def models(context: typer.Context) -> None:
-    """Look at the versions of a task, or go back to one: list, show, diff, rollback."""
+    """The versions of a task: list, show and diff them, export one, or roll back to one."""
     _hand_on("consumers.models_cli", context)
 
 
