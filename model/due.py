@@ -5,6 +5,7 @@ from datetime import datetime
 
 from model.budget import left
 from model.config import RefreshConfig, TaskConfig
+from model.evaluate import selection_error
 from model.lineage import LineageEntry
 from model.plan import Plan
 from model.state import TaskState
@@ -76,7 +77,7 @@ def _interval(
     plan, since = plan_after(tip), state.records_seen - tip.refreshed_at
     if since < config.refresh.every_records * plan.refresh_interval:
         return None
-    allowed = left(config, plan, records_seen=state.records_seen)
+    allowed = left(config, plan, records_seen=state.records_seen, error=selection_error(state))
     if allowed is not None and allowed < config.refresh.least_records * config.fit.epochs:
         return None
     told = [change.reason for change in plan.changes if change.field == "refresh_interval"]

@@ -50,10 +50,13 @@ class FeedbackConfig(Config):
     records and gains more answers than one standard error."""
     compute_share: Annotated[float, Field(gt=0, le=1)] = 0.33
     """What all fits so far may cost, as a share of the sample-steps of training on every record
-    seen for as many epochs, while nothing shows that another one pays. A refresh draws what is left
-    of it."""
+    seen for as many epochs, while nothing speaks for another one. A refresh draws what is left of
+    it."""
     paying_compute_share: Annotated[float, Field(gt=0)] = 0.95
-    """The same once a refresh has paid, and after a drift."""
+    """The same once a refresh has paid, after a drift, and where there is much to gain."""
+    promising_error: Fraction = 0.1
+    """There is much to gain where the champion has this share of the held-out records wrong. A fit
+    removes a tenth to a fifth of its errors, so that below this it gains a point at most."""
     min_refresh_interval: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Smallest multiple of `refresh.every_records`."""
     max_refresh_interval: Annotated[float, Field(ge=1)] = 8.0
