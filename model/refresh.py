@@ -8,7 +8,7 @@ from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.data import Log, Progress
 from model.due import plan_after
-from model.evaluate import judge
+from model.evaluate import judge, selection_error
 from model.exporter import Exporter
 from model.feature_cache import FeatureCache
 from model.findings import Findings
@@ -72,7 +72,12 @@ def refresh(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
-                config=planned(config, plan_after(state.tip), records_seen=state.records_seen),
+                config=planned(
+                    config,
+                    plan_after(state.tip),
+                    records_seen=state.records_seen,
+                    error=selection_error(state),
+                ),
                 progress=progress,
             )
             renewed = recomputed(  # 3.
