@@ -200,7 +200,7 @@ def test_the_default_is_projected_once_the_width_is_paid_for_with_records() -> N
     nothing = np.zeros((0, DIM)), np.zeros(0, int)
     for size, projected in ((1.5 * (DIM + 200) - 1, 0), (1.5 * (DIM + 200), 200)):
         some = Statistics.of(
-            features[: int(size)], labels[: int(size)], num_labels=3, projected=200
+            features[: int(size)], labels[: int(size)], num_labels=4, projected=200
         )
         assert choose_head(some, *nothing, config=HeadConfig()).projected == projected
         plain = choose_head(some, *nothing, config=HeadConfig(features="plain"))
