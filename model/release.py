@@ -30,6 +30,7 @@ from schemas.evaluation import (
     RecordCounts,
     SliceAccuracy,
 )
+from schemas.metrics import ClassificationMetrics
 from schemas.model_version import Artifact, ModelVersion
 
 Clock = Callable[[], datetime]
@@ -60,6 +61,8 @@ class Findings:
     new: Comparison = _NOTHING
     old: Comparison = _NOTHING
     slices: tuple[SliceAccuracy, ...] = ()
+    champion_metrics: ClassificationMetrics | None = None
+    candidate_metrics: ClassificationMetrics | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     """What the round adds to the journal."""
@@ -269,6 +272,8 @@ def _evaluation(
         new=findings.new,
         old=findings.old,
         slices=findings.slices,
+        champion_metrics=findings.champion_metrics,
+        candidate_metrics=findings.candidate_metrics,
         metrics=metrics,
         drift=drift_event(findings.drift),
         outcome=findings.outcome,
