@@ -12,6 +12,7 @@ from model.journal import Row
 from model.lineage import LineageEntry, Rollback
 from schemas.base import Span
 from schemas.evaluation import Comparison, Outcome, RecordCounts, SliceAccuracy
+from schemas.metrics import ClassificationMetrics
 
 _NOTHING = Comparison(num_records=0)
 
@@ -36,6 +37,8 @@ class Findings:
     new: Comparison = _NOTHING
     old: Comparison = _NOTHING
     slices: tuple[SliceAccuracy, ...] = ()
+    champion_metrics: ClassificationMetrics | None = None
+    candidate_metrics: ClassificationMetrics | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     """What the round adds to the journal."""

@@ -111,6 +111,8 @@ def refresh(
             new=judged.new,
             old=judged.old,
             slices=judged.slices,
+            champion_metrics=judged.champion_metrics,
+            candidate_metrics=judged.candidate_metrics,
             metrics={
                 **judged.metrics,
                 **renewed.metrics,
