@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from model.method_config import MethodsConfig
 
 from model.adapters import add_adapters, freeze_layers, merge_adapters
-from model.config import FitConfig, TaskConfig
+from model.config import FitConfig, MethodsConfig, TaskConfig
 from model.encoder import Encoder
 from model.fit import Champion, Refitted, fit_encoder
 from model.methods import Selection, methods_of
