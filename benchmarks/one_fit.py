@@ -132,7 +132,7 @@ class _Classifier(nn.Module):
         return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
-class _Steps(transformers.TrainerCallback):  # type: ignore[misc]
+class _Steps(transformers.TrainerCallback):
     """Tells how far Trainer is."""
 
     def __init__(self, say: Say) -> None:

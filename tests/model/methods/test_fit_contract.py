@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from model.method_config import MethodsConfig
 
 from model.adapters import add_adapters, freeze_layers, merge_adapters
-from model.config import FitConfig, TaskConfig
+from model.config import FitConfig, MethodsConfig, TaskConfig
 from model.encoder import Encoder
 from model.fit import Champion, Refitted, fit_encoder
 from model.methods import Selection, methods_of
@@ -108,11 +107,14 @@ class TestEveryConfiguredMethod:
     def test_the_contract_of_methods_covers_it(self, name: str) -> None:
         """A method that is added to the configuration has to be added there."""
         plan = methods_of(TaskConfig(methods=MethodsConfig.model_validate({name: {}})))
-        (method,) = (*plan.losses, *plan.hooks, *plan.transforms)
+        methods: list[object] = [*plan.losses, *plan.hooks, *plan.transforms]
+        assert len(methods) == 1
         if plan.losses:
-            assert type(method) in {type(each) for each in LOSSES} & {type(each) for each in IDLE}
+            assert type(methods[0]) in {type(each) for each in LOSSES} & {
+                type(each) for each in IDLE
+            }
         else:
-            assert type(method).__name__ in {"RunningAverage", "Pruning", "Fusion"}
+            assert type(methods[0]).__name__ in {"RunningAverage", "Pruning", "Fusion"}
 
     def test_its_fit_is_finite_repeats_itself_and_leaves_the_champion(
         self, name: str, encoder: Encoder
