@@ -8,6 +8,11 @@ from model.encoder import Encoder, Pooled
 from model.errors import ConfigError
 
 
+def num_layers(module: Pooled) -> int:
+    """Layers of the transformer's stack; 0 where it has none."""
+    return len(_stack(module))
+
+
 def freeze_layers(module: Pooled, count: int, *, trained: int | None = None) -> None:
     """Freeze the lowest layers and the embeddings below; the last layer is always fitted.
 
@@ -21,11 +26,10 @@ def freeze_layers(module: Pooled, count: int, *, trained: int | None = None) -> 
     """
     if not count and trained is None:
         return
-    stacks = [each for each in module.transformer.modules() if isinstance(each, nn.ModuleList)]
-    if not stacks:
+    layers = _stack(module)
+    if not layers:
         msg = f"frozen_layers is {count}, trained_layers {trained}, but the encoder has no layers"
         raise ConfigError(msg)
-    layers = max(stacks, key=len)
     kept_from = max(count, 0 if trained is None else len(layers) - trained)
     if not kept_from:
         return
@@ -63,3 +67,8 @@ def add_adapters(encoder: Encoder, rank: int) -> None:
 def merge_adapters(encoder: Encoder) -> None:
     """Add what the adapters learned to the weights, and take them off, in place."""
     encoder.module.transformer = cast("Any", encoder.module.transformer).merge_and_unload()
+
+
+def _stack(module: Pooled) -> nn.ModuleList:
+    stacks = [each for each in module.transformer.modules() if isinstance(each, nn.ModuleList)]
+    return max(stacks, key=len, default=nn.ModuleList())

@@ -23,7 +23,7 @@ def planned(
         bounds.append(applied.refresh.budget_sample_steps)
     if applied.refresh.budget_seconds is not None and plan.fit_speed is not None:
         bounds.append(applied.refresh.budget_seconds * plan.fit_speed)
-    return _drawing(applied, min(bounds)) if bounds else applied
+    return drawing(applied, min(bounds)) if bounds else applied
 
 
 def left(config: TaskConfig, plan: Plan, *, records_seen: int, error: float | None) -> float | None:
@@ -52,8 +52,11 @@ def left(config: TaskConfig, plan: Plan, *, records_seen: int, error: float | No
     return rest if plan.spent_sample_steps else max(rest, first)
 
 
-def _drawing(config: TaskConfig, most_steps: float) -> TaskConfig:
-    """New and replayed records keep their shares; at least one new record is drawn."""
+def drawing(config: TaskConfig, most_steps: float) -> TaskConfig:
+    """The configuration whose draw takes at most so many sample-steps.
+
+    New and replayed records keep their shares; at least one new record is drawn.
+    """
     newest = int(most_steps / config.fit.epochs * (1.0 - config.refresh.replay_share))
     if newest >= config.refresh.newest_records:
         return config

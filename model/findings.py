@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from model.bandit import Bandit
 from model.config import TaskConfig
 from model.drift import Change, Watch
 from model.holdout import HoldoutRow
@@ -48,6 +49,8 @@ class Findings:
     watch: Watch | None = None
     """What is watched for drift after the round; None: as before."""
     drift: Change | None = None
+    bandit: Bandit | None = None
+    """A refresh: after its contest between plans; None where there was none."""
     proof: Sequence[HoldoutRow] = ()
     """Held-out records on whose texts the exported pair is proven."""
     restored: LineageEntry | None = None

@@ -68,6 +68,13 @@ class FeedbackConfig(Config):
     max_distillation_weight: Annotated[float, Field(ge=0)] = 2.0
     max_frozen_layers: Annotated[int, Field(ge=0)] = 3
     """Most of the lowest layers that feedback keeps as they are."""
+    bandit: bool = False
+    """A refresh tries two plans, each on half the sample-steps, and goes on with the better one on
+    selection records: as planned, at half the learning rate, with more replay, or with the lower
+    half of the layers frozen, within the bounds above. A bandit chooses the two."""
+    bandit_range: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Share of the champion's log loss on selection records whose gain earns an arm the largest
+    reward, and whose loss earns it none."""
 
 
 class DriftConfig(Config):

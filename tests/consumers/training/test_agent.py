@@ -292,9 +292,9 @@ def test_a_command_outlives_a_move_of_partitions_and_of_the_tip(play: Play) -> N
 def test_a_command_that_comes_too_early_is_obeyed_once_the_task_has_learned(play: Play) -> None:
     early = Committed(entry=None, refresh_due=None, too_early=True)
     worker = Worker(replies={Refresh: [early, DONE]})
+    worker.until = Refresh
 
     async def scene(handler: TrainingHandler, _: Any) -> None:
-        worker.until = Refresh
         await worker.heard.wait()
         worker.heard.clear()
         await handler.batch(batch(0))

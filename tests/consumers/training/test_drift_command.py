@@ -1,7 +1,5 @@
 """A drift closes the task's open windows early, by a command that its entry always gives alike."""
 
-from pathlib import Path
-
 import pytest
 
 from consumers.announcement import announcement
@@ -11,14 +9,16 @@ from schemas.control import Action, Command
 from schemas.evaluation import Drift
 from schemas.topics import CONTROL, EVALUATION_EVENTS
 from tests.model.loop import TASK, Loop, stream
+from tests.model.tiny import write_tiny_encoder
 
 DRIFT = Drift(since_record=420, answers=80, error_before=0.1, error_after=0.35)
 
 
-@pytest.fixture
-def entry(tmp_path: Path, tiny_encoder_folder: Path) -> LineageEntry:
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> LineageEntry:
     """A round without a drift."""
-    return Loop(tmp_path, tiny_encoder_folder).learn(stream(60))
+    folder = tmp_path_factory.mktemp("drift")
+    return Loop(folder, write_tiny_encoder(folder / "tiny")).learn(stream(60))
 
 
 def drifted(entry: LineageEntry) -> LineageEntry:
