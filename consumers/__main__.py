@@ -144,9 +144,28 @@ def produce(
         )
 
 
+@app.command()
+def refresh(
+    task: Annotated[str, typer.Argument(help="The task.")],
+    *,
+    why: Annotated[str, typer.Option(help="The reason, for the lineage.")],
+    who: Annotated[
+        str | None, typer.Option(help="Who asks for it. Default: the user who runs this.")
+    ] = None,
+    config: Config = None,
+    bootstrap_servers: Servers = None,
+) -> None:
+    """Ask the train role to refresh the encoder of a task now, whether or not that is due."""
+    from consumers.refresh_command import ask_for_refresh  # noqa: PLC0415 - imported when run
+
+    with _clean_errors():
+        settings = _settings(config=config, bootstrap_servers=bootstrap_servers)
+        typer.echo(ask_for_refresh(settings, task, who=who, why=why))
+
+
 @app.command(context_settings=_HANDED_ON)
 def models(context: typer.Context) -> None:
-    """Look at the versions of a task, or go back to one: list, show, diff, rollback."""
+    """The versions of a task: list, show and diff them, export one, or roll back to one."""
     _hand_on("consumers.models_cli", context)
 
 

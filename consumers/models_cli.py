@@ -1,4 +1,4 @@
-"""`freshet models`: what the lineages in the store say, and a way back to an older version."""
+"""`freshet models`: what the lineages in the store say, a way back, and a way out."""
 
 import importlib
 from collections.abc import Iterable, Sequence
@@ -120,11 +120,7 @@ def rollback(
     """
     given = {"config": config, "bootstrap_servers": bootstrap_servers, "store": store}
     settings = load_settings(**{name: held for name, held in given.items() if held is not None})
-    try:
-        rolling: Any = importlib.import_module("consumers.rollback")
-    except ModuleNotFoundError as error:
-        msg = f"a rollback needs the extra `train` ({error})"
-        raise ConfigError(msg) from error
+    rolling: Any = _with_training("consumers.rollback", "a rollback")
     entry, fault = rolling.roll_back(
         settings, task, version, who=who, why=why, progress=_say_progress
     )
@@ -133,6 +129,47 @@ def rollback(
         typer.echo(
             f"not announced ({fault}); the train role announces it with its next round", err=True
         )
+
+
+@app.command()
+def export(
+    task: TaskArgument,
+    version: Annotated[
+        int | None, typer.Argument(help="Version to export. Default: what serves.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
+    ensemble: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Versions with encoders of their own whose mean score is exported."
+        ),
+    ] = 1,
+    store: StoreOption = None,
+) -> None:
+    """Write a version, or the last few as an ensemble, as one ONNX graph with its tokenizer.
+
+    Needs the extra `train`.
+    """
+    settings = load_settings(**({} if store is None else {"store": store}))
+    lineage, entry = Lineage(_open(store), task), _entry(_open(store), task, version)
+    exporting: Any = _with_training("consumers.export", "an export")
+    made = exporting.export(settings, lineage, entry, ensemble=ensemble, out=out)
+    versions = ", ".join(map(str, made.versions))
+    typer.echo(f"{task}: {out} holds version {versions}; torch and it differ by {made.parity:.1e}")
+    if len(made.versions) > 1 and made.num_judged:
+        typer.echo(
+            f"accuracy on {made.num_judged} held-out records: ensemble {made.accuracy:.3f}, "
+            f"version {made.versions[0]} alone {made.newest_accuracy:.3f}"
+        )
+
+
+def _with_training(module: str, what: str) -> Any:
+    """Import what needs torch, only when it is used."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{what} needs the extra `train` ({error})") from error
 
 
 def _say_progress(stage: str, /, **fields: Any) -> None:

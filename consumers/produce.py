@@ -1,4 +1,4 @@
-"""Writes labeled texts, texts that ask for a label, and close commands, as any producer would.
+"""Writes labeled texts, texts that ask for a label, and commands, as any producer would.
 
 Records are keyed by task, so that a task fills its windows in order, and every one is awaited.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -102,15 +103,19 @@ class TextProducer:
     def send_close(self, task: str, *, why: str) -> None:
         """Ask for the task's open windows to close, after all labeled texts are acknowledged."""
         self.flush()
+        self.send_command(Action.CLOSE, task, why=why)
+
+    def send_command(self, action: Action, task: str, *, why: str) -> None:
+        """Give a command, and wait until the broker has it."""
         command = Command(
             command_id=uuid.uuid4().hex,
-            action=Action.CLOSE,
+            action=action,
             task=task,
             who=self._who,
             why=why,
             given_at=datetime.now(UTC),
         )
-        self._send(CONTROL, task, command.encode(), command.headers(self._who))
+        self._send(CONTROL, task, command.encode(), command.headers(quote(self._who)))
         self.flush()
 
     def flush(self, timeout_seconds: float = 60.0) -> None:

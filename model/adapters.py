@@ -8,20 +8,35 @@ from model.encoder import Encoder, Pooled
 from model.errors import ConfigError
 
 
-def freeze_layers(module: Pooled, count: int) -> None:
-    """Freeze the lowest `count` layers and the embeddings below; the last layer is always fitted.
+def num_layers(module: Pooled) -> int:
+    """Layers of the transformer's stack; 0 where it has none."""
+    return len(_stack(module))
+
+
+def freeze_layers(module: Pooled, count: int, *, trained: int | None = None) -> None:
+    """Freeze the lowest layers and the embeddings below; the last layer is always fitted.
+
+    Args:
+        module: whose parameters are frozen.
+        count: lowest layers to freeze; 0 freezes nothing, the embeddings neither.
+        trained: last layers that stay; all below are frozen, and at least `count`.
 
     Raises:
         ConfigError: the transformer has no stack of layers.
     """
-    if not count:
+    if not count and trained is None:
         return
-    stacks = [each for each in module.transformer.modules() if isinstance(each, nn.ModuleList)]
-    if not stacks:
-        raise ConfigError(f"frozen_layers is {count}, but the encoder has no stack of layers")
-    layers = max(stacks, key=len)
+    layers = _stack(module)
+    if not layers:
+        msg = f"frozen_layers is {count}, trained_layers {trained}, but the encoder has no layers"
+        raise ConfigError(msg)
+    kept_from = max(count, 0 if trained is None else len(layers) - trained)
+    if not kept_from:
+        return
     fitted = {
-        id(each) for layer in layers[min(count, len(layers) - 1) :] for each in layer.parameters()
+        id(each)
+        for layer in layers[min(kept_from, len(layers) - 1) :]
+        for each in layer.parameters()
     }
     stacked = {id(each) for each in layers.parameters()}
     above = False
@@ -52,3 +67,8 @@ def add_adapters(encoder: Encoder, rank: int) -> None:
 def merge_adapters(encoder: Encoder) -> None:
     """Add what the adapters learned to the weights, and take them off, in place."""
     encoder.module.transformer = cast("Any", encoder.module.transformer).merge_and_unload()
+
+
+def _stack(module: Pooled) -> nn.ModuleList:
+    stacks = [each for each in module.transformer.modules() if isinstance(each, nn.ModuleList)]
+    return max(stacks, key=len, default=nn.ModuleList())

@@ -45,6 +45,8 @@ def evaluation_event(
         new=findings.new,
         old=findings.old,
         slices=findings.slices,
+        champion_metrics=findings.champion_metrics,
+        candidate_metrics=findings.candidate_metrics,
         metrics=metrics,
         drift=drift_event(findings.drift),
         outcome=findings.outcome,

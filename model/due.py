@@ -5,6 +5,7 @@ from datetime import datetime
 
 from model.budget import left
 from model.config import RefreshConfig, TaskConfig
+from model.evaluate import selection_error
 from model.lineage import LineageEntry
 from model.plan import Plan
 from model.state import TaskState
@@ -18,6 +19,20 @@ def refresh_due(state: TaskState, config: TaskConfig, *, now: datetime) -> str |
     if not config.refresh.enabled or tip is None:
         return None
     return next((why for holds in TRIGGERS if (why := holds(state, tip, config, now))), None)
+
+
+def can_refresh(state: TaskState) -> bool:
+    """Whether there is anything to fit on: records, of two labels at least."""
+    return state.tip is not None and len(state.labels) >= 2
+
+
+def command_stands(tip: LineageEntry | None, *, given_at: datetime) -> bool:
+    """Whether a refresh that was commanded at this time is still to be done.
+
+    Any refresh that ended since has settled it, whatever came of it: so a command that is read
+    again after a restart is obeyed once. `refresh.enabled` does not matter: a person asks.
+    """
+    return tip is None or tip.refreshed_on is None or tip.refreshed_on < given_at
 
 
 def plan_after(tip: LineageEntry | None) -> Plan:
@@ -62,7 +77,7 @@ def _interval(
     plan, since = plan_after(tip), state.records_seen - tip.refreshed_at
     if since < config.refresh.every_records * plan.refresh_interval:
         return None
-    allowed = left(config, plan, records_seen=state.records_seen)
+    allowed = left(config, plan, records_seen=state.records_seen, error=selection_error(state))
     if allowed is not None and allowed < config.refresh.least_records * config.fit.epochs:
         return None
     told = [change.reason for change in plan.changes if change.field == "refresh_interval"]

@@ -7,17 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.anchor import against
-from model.calibration import LogLosses, log_loss_of_each
+from model.answers import Answers, Scored
 from model.config import TaskConfig
 from model.encoder import Features
 from model.gate import Paired, decide, decide_first, obeyed
 from model.head import LinearHead
 from model.holdout import HoldoutRow
+from model.holdout_slices import first_seen, slice_accuracies
 from model.state import TaskState, stacked
 from model.statistics import Statistics
 from schemas.evaluation import Comparison, Outcome, SliceAccuracy
+from schemas.metrics import ClassificationMetrics
 
 Flags = NDArray[np.bool_]
+
+
+MIN_ERROR_RECORDS = 30
+"""Fewer say nothing of how much the champion errs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,10 @@ class Judgement:
     old: Comparison
     slices: tuple[SliceAccuracy, ...]
     metrics: dict[str, float]
+    champion_metrics: ClassificationMetrics | None
+    """On the records whose label the champion knows; None without one."""
+    candidate_metrics: ClassificationMetrics | None
+    """On the same records; None where there are none."""
     candidate_right: Mapping[str, bool]
     """On every judge record that was asked, by id."""
 
@@ -42,9 +52,12 @@ class Evidence:
     old: Paired
     majority_right: Flags
     """Whether the most frequent learned label is right, on every judge record."""
+    champion_right: Flags | None
+    """On every judge record; None without a champion."""
     candidate_right: Flags
     """On every judge record, also those whose label the champion does not know."""
-    slices: tuple[SliceAccuracy, ...]
+    shared: Flags
+    """Whether the champion knows the label of a judge record; all, where there is no champion."""
     metrics: dict[str, float]
 
 
@@ -68,18 +81,25 @@ def judge(
     horizon = state.tip.horizon_from if state.tip else 0
     rows = [row for row in state.holdout.part("judge") if row.sequence >= horizon]
     theirs = stacked([candidate_features[row.id] for row in rows], statistics.dim)
-    champion = state.head
+    index, num_labels = state.label_index(), len(state.labels)
+    answered = Scored(
+        champion=Answers.of(state.head, state.holdout_features(rows), num_labels)
+        if state.head
+        else None,
+        candidate=Answers.of(head, theirs, num_labels),
+        truth=np.array([index[row.label] for row in rows], np.int64),
+    )
     evidence = weigh(
         rows,
-        champion=answers(champion, state.holdout_features(rows), state.labels)
-        if champion
-        else None,
-        candidate=answers(head, theirs, state.labels),
+        champion=answered.champion.named(state.labels) if answered.champion else None,
+        candidate=answered.candidate.named(state.labels),
         champion_labels=learned_labels(state),
         majority=state.labels[int(statistics.counts.argmax())],
         recent_from=recent_from(state.holdout.rows, config.holdout.recent_windows),
     )
-    if champion is None:
+    shared = answered.on(evidence.shared)
+    log_losses = shared.log_losses()
+    if log_losses is None:
         decision = decide_first(
             evidence.candidate_right,
             evidence.majority_right,
@@ -91,37 +111,28 @@ def judge(
             evidence.old,
             config=config.gate,
             anchor=against(state.anchor, rows, evidence.candidate_right),
-            log_losses=_log_losses(state, champion, head, rows, theirs),
+            log_losses=log_losses,
         )
     decision = obeyed(decision, config.gate)
+    champion_metrics, candidate_metrics = shared.metrics(state.labels)
     return Judgement(
         outcome=Outcome.PROMOTED if decision.outcome == "promote" else Outcome.REJECTED,
         reason=decision.reason,
         new=decision.new,
         old=decision.old,
-        slices=evidence.slices,
+        slices=slice_accuracies(
+            rows,
+            champion_right=evidence.champion_right,
+            candidate_right=evidence.candidate_right,
+            first_seen=first_seen(state.holdout.rows),
+            sequence=state.sequence,
+        ),
         metrics=evidence.metrics,
+        champion_metrics=champion_metrics,
+        candidate_metrics=candidate_metrics,
         candidate_right={
             row.id: bool(right) for row, right in zip(rows, evidence.candidate_right, strict=True)
         },
-    )
-
-
-def _log_losses(
-    state: TaskState,
-    champion: LinearHead,
-    candidate: LinearHead,
-    rows: Sequence[HoldoutRow],
-    theirs: Features,
-) -> LogLosses:
-    """Both on the judge records whose label the champion knows; `theirs` are the candidate's."""
-    known, index = set(learned_labels(state)), state.label_index()
-    shared = [number for number, row in enumerate(rows) if row.label in known]
-    truth = [index[rows[number].label] for number in shared]
-    ours = state.holdout_features([rows[number] for number in shared])
-    return LogLosses(
-        champion=log_loss_of_each(champion.scores(ours), truth),
-        candidate=log_loss_of_each(candidate.scores(theirs[shared]), truth),
     )
 
 
@@ -133,6 +144,20 @@ def learned_labels(state: TaskState) -> list[str]:
     columns = state.head.num_labels if state.head else None
     counted = zip(state.labels[:columns], state.statistics.counts, strict=False)
     return [label for label, count in counted if count > 0]
+
+
+def selection_error(state: TaskState) -> float | None:
+    """Share of the selection records of learned labels that the champion has wrong.
+
+    None where nothing serves, or of fewer than `MIN_ERROR_RECORDS`.
+    """
+    known = set(learned_labels(state))
+    rows = [row for row in state.holdout.part("select") if row.label in known]
+    if state.head is None or len(rows) < MIN_ERROR_RECORDS:
+        return None
+    answered = answers(state.head, state.holdout_features(rows), state.labels)
+    wrong = sum(answer != row.label for answer, row in zip(answered, rows, strict=True))
+    return wrong / len(rows)
 
 
 def recent_from(rows: Iterable[HoldoutRow], rounds: int) -> int:
@@ -183,31 +208,12 @@ def weigh(
         new=Paired(champion_right=before[shared & new], candidate_right=right[shared & new]),
         old=Paired(champion_right=before[shared & ~new], candidate_right=right[shared & ~new]),
         majority_right=_flags(row.label == majority for row in rows),
+        champion_right=None if champion is None else before,
         candidate_right=right,
-        slices=_slices(rows, None if champion is None else before, right),
+        shared=shared,
         metrics=metrics,
     )
 
 
 def _flags(values: Iterable[bool]) -> Flags:
     return np.fromiter(values, dtype=bool)
-
-
-def _slices(
-    rows: Sequence[HoldoutRow], before: Flags | None, right: Flags
-) -> tuple[SliceAccuracy, ...]:
-    """Accuracy by label and, where it is given, by source."""
-    members: dict[str, list[int]] = {}
-    for index, row in enumerate(rows):
-        members.setdefault(f"label:{row.label}", []).append(index)
-        if row.source is not None:
-            members.setdefault(f"source:{row.source}", []).append(index)
-    return tuple(
-        SliceAccuracy(
-            name=name,
-            num_records=len(held),
-            champion=None if before is None else float(before[held].mean()),
-            candidate=float(right[held].mean()),
-        )
-        for name, held in sorted(members.items())
-    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from model.bandit import Bandit
 from model.config import TaskConfig
 from model.drift import Change, Watch
 from model.holdout import HoldoutRow
@@ -12,6 +13,7 @@ from model.journal import Row
 from model.lineage import LineageEntry, Rollback
 from schemas.base import Span
 from schemas.evaluation import Comparison, Outcome, RecordCounts, SliceAccuracy
+from schemas.metrics import ClassificationMetrics
 
 _NOTHING = Comparison(num_records=0)
 
@@ -36,6 +38,8 @@ class Findings:
     new: Comparison = _NOTHING
     old: Comparison = _NOTHING
     slices: tuple[SliceAccuracy, ...] = ()
+    champion_metrics: ClassificationMetrics | None = None
+    candidate_metrics: ClassificationMetrics | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     """What the round adds to the journal."""
@@ -45,6 +49,8 @@ class Findings:
     watch: Watch | None = None
     """What is watched for drift after the round; None: as before."""
     drift: Change | None = None
+    bandit: Bandit | None = None
+    """A refresh: after its contest between plans; None where there was none."""
     proof: Sequence[HoldoutRow] = ()
     """Held-out records on whose texts the exported pair is proven."""
     restored: LineageEntry | None = None

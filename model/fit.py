@@ -182,7 +182,7 @@ class _Loop:
     ) -> None:
         self._context, self._fitted, self._config = context, fitted, config
         self._objectives, self._progress = objectives, progress
-        freeze_layers(fitted.module, config.frozen_layers)
+        freeze_layers(fitted.module, config.frozen_layers, trained=config.trained_layers)
         if config.lora_rank:
             add_adapters(fitted, config.lora_rank)
         self.model = FitModel(

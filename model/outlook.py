@@ -27,7 +27,10 @@ def plan_for_next(before: TaskState, findings: Findings) -> Plan | None:
         sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
         seconds=findings.metrics.get("fit_seconds", 0.0),
     )
-    return next_plan(plan_after(before.tip), seen, findings.config)
+    plan = plan_after(before.tip)
+    if findings.bandit is not None:
+        plan = plan.model_copy(update={"bandit": findings.bandit})
+    return next_plan(plan, seen, findings.config)
 
 
 def regime(before: TaskState, findings: Findings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.bandit import Bandit
 from model.config import DistillationConfig, MethodsConfig, TaskConfig
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -50,6 +51,8 @@ class Plan(_Part):
     """Of all fits so far, those of rejected refreshes too."""
     fit_speed: Positive | None = None
     """Sample-steps a second of the last fit, as measured."""
+    bandit: Bandit = Bandit()
+    """What contests between plans have shown so far."""
     changes: tuple[Adjustment, ...] = ()
     """What the last round changed."""
 

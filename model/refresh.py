@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from model.ageing import within_horizon
-from model.budget import planned
 from model.candidate import solve_candidate
 from model.config import TaskConfig
+from model.contest import contested
 from model.data import Log, Progress
-from model.due import plan_after
 from model.evaluate import judge
 from model.exporter import Exporter
 from model.feature_cache import FeatureCache
@@ -15,7 +14,7 @@ from model.findings import Findings
 from model.head import LinearHead
 from model.lineage import Lineage
 from model.recompute import recomputed
-from model.refit import Refitted, refitted
+from model.refit import Refitted
 from model.release import Clock, Round, commit_round
 from model.reread import read_again
 from model.state import TaskState
@@ -42,7 +41,8 @@ def refresh(
 
     1. Read the learned records again, newest rounds first, within the budget: from the log, and
        from the replay memory what it does not hold.
-    2. Draw what to fit on: the newest and a replay sample; fit a copy of the encoder.
+    2. Draw what to fit on: the newest and a replay sample; fit a copy of the encoder,
+       or two under plans that contend.
     3. Recompute features, map those whose texts are gone; labels weigh as often as they were seen.
     4. Solve, or take the head that was trained; compare with the champion on records that
        neither encoder nor head learned; decide.
@@ -68,13 +68,14 @@ def refresh(
     after = state
     if reread.learned:
         with watch("fit"):  # 2.
-            fitted = refitted(
+            contest = contested(
                 state,
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
-                config=planned(config, plan_after(state.tip), records_seen=state.records_seen),
+                config=config,
                 progress=progress,
             )
+            fitted = contest.fitted
             renewed = recomputed(  # 3.
                 state,
                 fitted.encoder,
@@ -101,18 +102,22 @@ def refresh(
         findings = replace(
             findings,
             outcome=judged.outcome,
-            reason=f"{why}: {judged.reason}",
+            reason=f"{why}: {judged.reason}{contest.note}",
             covered=renewed.covered,
             new=judged.new,
             old=judged.old,
             slices=judged.slices,
+            champion_metrics=judged.champion_metrics,
+            candidate_metrics=judged.candidate_metrics,
             metrics={
                 **judged.metrics,
                 **renewed.metrics,
+                **contest.metrics,
                 "fit_sample_steps": float(fitted.report.sample_steps),
                 "fit_records": float(fitted.report.records),
                 "fit_seconds": fitted.report.seconds,
             },
+            bandit=contest.bandit,
             rows=renewed.rows if promoted else (),
             snapshot=promoted,
             proof=state.holdout.rows[::-1],

@@ -33,7 +33,7 @@ def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None)
     """
     if tip.serving is None:
         raise RollbackRefusedError(f"no version of {lineage.task} serves yet")
-    serving = _original(lineage, lineage.entry(tip.serving))
+    serving = origin(lineage, lineage.entry(tip.serving))
     if version is None:
         version = serving.version.parent if serving.version else None
         if version is None:
@@ -50,7 +50,7 @@ def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None)
             "`freshet models list` shows what was"
         )
         raise RollbackRefusedError(msg)
-    original = _original(lineage, entry)
+    original = origin(lineage, entry)
     if original.sequence == serving.sequence:
         known = "" if tip.serving == version else f", as version {tip.serving}"
         raise RollbackRefusedError(f"version {version} of {lineage.task} serves already{known}")
@@ -145,7 +145,7 @@ def roll_back(
     )
 
 
-def _original(lineage: Lineage, entry: LineageEntry) -> LineageEntry:
+def origin(lineage: Lineage, entry: LineageEntry) -> LineageEntry:
     """The entry that first had the version which a rollback has restored."""
     while entry.rollback is not None:
         entry = lineage.entry(entry.rollback.restores)

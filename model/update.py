@@ -158,6 +158,8 @@ def increment(
                 new=judged.new,
                 old=judged.old,
                 slices=judged.slices,
+                champion_metrics=judged.champion_metrics,
+                candidate_metrics=judged.candidate_metrics,
                 metrics=judged.metrics,
                 rows=(*rows, *back_again),
                 given_up=given_up,

@@ -14,6 +14,8 @@ class Action(StrEnum):
 
     CLOSE = "close"
     """Close the task's open windows now."""
+    REFRESH = "refresh"
+    """Refresh the task's encoder now."""
 
 
 class Command(Event):

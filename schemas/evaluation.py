@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.base import Count, Event, Fraction, Seconds, Span, TaskName
+from schemas.metrics import ClassificationMetrics
 
 
 class Outcome(StrEnum):
@@ -41,6 +42,8 @@ class SliceAccuracy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    """`label:NAME`, `source:NAME`, `window:SEQUENCE` of the round that brought it, `month:YYYY-MM`
+    of its event time (UTC), or `label-age:ROUNDS` since its label was first held out."""
     num_records: Count
     champion: Fraction | None
     candidate: Fraction
@@ -98,6 +101,10 @@ class EvaluationEvent(Event):
     new: Comparison
     old: Comparison
     slices: tuple[SliceAccuracy, ...] = ()
+    champion_metrics: ClassificationMetrics | None = None
+    """On the judge records whose label it knows, new and old; None where nothing served yet."""
+    candidate_metrics: ClassificationMetrics | None = None
+    """On the same records; None where there was no candidate."""
     metrics: dict[str, float] = Field(default_factory=dict)
     drift: Drift | None = None
     """A drift that this round's records brought to light."""

@@ -24,12 +24,12 @@ from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import EWC, LwF, Replay
 from torch import Tensor, nn
 
-from model.backtest.figures import average_accuracy, forgetting
 from model.backtest.report import PlanReport, WindowReport
 from model.backtest.stream import Slice, Stream, stream_of
 from model.config import TaskConfig
 from model.data import Record
 from model.encoder import Encoder
+from model.transfer import average_accuracy, forgetting
 from schemas.labeled_text import LabeledText
 
 EWC_LAMBDA = 100.0

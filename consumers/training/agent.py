@@ -5,15 +5,14 @@ is a redelivery, which the lineage recognises and the events' ids make harmless.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
-from consumers.announcement import announcement
 from consumers.batches import PartitionBatch, Place
-from consumers.dead_letters import dead_letter_of
+from consumers.control import ControlReader, GivenCommand
 from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
@@ -32,17 +31,19 @@ from consumers.training.messages import (
     Round,
     Tip,
 )
+from consumers.training.outlet import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Outlet
+from consumers.training.refreshes import Refreshes
 from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
-from model.errors import RetryError, StopError
+from model.errors import StopError
 from model.lineage import LineageEntry
-from schemas.topics import TRAINING_WINDOWS, TRAINING_WINDOWS_DEAD
+from schemas.control import Action
+from schemas.topics import TRAINING_WINDOWS
 from schemas.window import TrainingWindow
 
 MOST_WAITING = 1000
 """Windows held in memory; more stay on the topic."""
 HELD_BACK_SECONDS = 1.0
 """How exactly the schedule of an offline task is kept."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
 
 class LearningStoppedError(StopError):
@@ -62,12 +63,18 @@ class TrainingHandler:
         self._epoch = 0
         self._streak = FailureStreak(settings.max_failed_windows)
         self._announced: dict[str, int] = {}
-        self._refreshes: dict[str, str] = {}
+        self._refreshes = Refreshes()
+        self._control: ControlReader | None = None
         self._runner: asyncio.Task[None] | None = None
 
     async def start(self, kafka: RoleKafka) -> None:
         """Begin to work; the worker warms up while the group is joined."""
-        self._kafka = kafka
+        self._outlet = Outlet(kafka, self._log)
+        control = ControlReader(self._settings, role="train", obeys=frozenset({Action.REFRESH}))
+        for command in await control.known():
+            self._refreshes.commanded(command)
+        self._control = control
+        watched(control.follow(self._obey), kafka)
         self._runner = watched(asyncio.create_task(self._run()), kafka)
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
@@ -96,7 +103,15 @@ class TrainingHandler:
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.wait({self._runner})
+        if self._control is not None:
+            await self._control.stop()
         await self._worker.stop()
+
+    async def _obey(self, command: GivenCommand) -> None:
+        """Queue what a command asks for."""
+        async with self._changed:
+            self._refreshes.commanded(command)
+            self._changed.notify_all()
 
     async def _begin_anew(self, partitions: frozenset[Place]) -> None:
         async with self._changed:
@@ -105,14 +120,14 @@ class TrainingHandler:
             # Whoever extends a lineage meanwhile may have died before it announced its entry, and
             # may do the refresh too; the next window tells whether that is still due.
             self._announced.clear()
-            self._refreshes.clear()
+            self._refreshes.forget_due()
             self._changed.notify_all()
 
     async def _take(self, record: ConsumerRecord) -> None:
         try:
             window = TrainingWindow.decode(record.value or b"")
         except ValidationError as error:
-            await self._dead(record, "invalid_window", str(error))
+            await self._outlet.dead(record, "invalid_window", str(error))
             self._backlog.passed(record)
             return
         self._backlog.add(Waiting(window, record))
@@ -145,8 +160,7 @@ class TrainingHandler:
     async def _work(self) -> None:
         # A refresh that is due goes first: a stream that is never idle would starve it.
         if self._refreshes:
-            task, why = self._refreshes.popitem()
-            await self._refresh(task, why)
+            await self._refresh(self._refreshes.take())
             return
         items = self._backlog.next_of_one_task(self._most_windows, self._held_back)
         if not items:
@@ -157,7 +171,7 @@ class TrainingHandler:
             self._backlog.done(items)
             self._changed.notify_all()
             ends = self._backlog.committable()
-        await self._kept_up("commit", lambda: self._kafka.commit(ends))
+        await self._outlet.commit(ends)
 
     def _most_windows(self, task: str) -> int:
         """Windows of a task that are learned together; an offline one takes all it gathered."""
@@ -178,6 +192,7 @@ class TrainingHandler:
         failed = await self._settle(task, Learn(task=task, windows=windows))
         if failed is None:
             self._streak.learned()
+            self._refreshes.learned(task)
             return
         if len(items) > 1:
             middle = len(items) // 2
@@ -188,15 +203,16 @@ class TrainingHandler:
         reason = f"{failed.error}: {failed.message}"
         self._log.error("window_failed", task=task, window_id=windows[0].window_id, reason=reason)
         await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
-        await self._dead(items[0].record, "window_failed", reason)
+        await self._outlet.dead(items[0].record, "window_failed", reason)
 
-    async def _refresh(self, task: str, why: str) -> None:
+    async def _refresh(self, request: Refresh) -> None:
         """Refresh an encoder; a refusal is written down, so that not every window asks again."""
-        failed = await self._settle(task, Refresh(task=task, why=why))
+        task, why = request.task, request.why
+        failed = await self._settle(task, request)
         if failed is not None:
             reason = f"{failed.error}: {failed.message}"
             self._log.error("refresh_failed", task=task, why=why, reason=reason)
-            await self._give_up(GiveUpRefresh(task=task, reason=reason))
+            await self._give_up(GiveUpRefresh(task=task, reason=f"{why}: {reason}"))
 
     async def _give_up(self, request: GiveUp | GiveUpRefresh) -> None:
         refused = await self._settle(request.task, request)
@@ -221,8 +237,10 @@ class TrainingHandler:
                 await self._announce(task, reply.entry)
                 if reply.again:
                     continue
+                if reply.too_early and isinstance(request, Refresh):
+                    self._refreshes.postpone(request)
                 if reply.refresh_due and not isinstance(request, GiveUpRefresh):
-                    self._refreshes[task] = reply.refresh_due
+                    self._refreshes.due(task, reply.refresh_due)
                 return None
             if reply.fate == "reject":
                 return reply
@@ -232,8 +250,8 @@ class TrainingHandler:
             self._log.warning(
                 "training_retried", task=task, error=reply.error, reason=reply.message, pause=pause
             )
-            if reply.tip_moved and isinstance(request, Refresh | GiveUpRefresh):
-                return None  # the next window of the task finds out whether it is still due
+            if reply.tip_moved and _found_out_again(request):
+                return None
             if not reply.tip_moved:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -252,46 +270,18 @@ class TrainingHandler:
         if entry is None:
             self._announced.setdefault(task, -1)
             return
-        events = announcement(entry, source=f"/freshet/train/{task}")
-        await self._kept_up("publish", lambda: self._kafka.publish_all(events))
+        await self._outlet.announce(entry)
         self._announced[task] = entry.sequence
-        self._log.info(
-            "round_committed",
-            task=task,
-            sequence=entry.sequence,
-            kind=entry.kind,
-            outcome=entry.outcome.value,
-            reason=entry.evaluation.reason,
-            **{f"{stage}_seconds": round(s, 3) for stage, s in entry.evaluation.seconds.items()},
-        )
-
-    async def _dead(self, record: ConsumerRecord, reason: str, detail: str) -> None:
-        letter = dead_letter_of(record, reason=reason, detail=detail, now=datetime.now(UTC))
-        await self._kept_up(
-            "publish",
-            lambda: self._kafka.publish(
-                TRAINING_WINDOWS_DEAD,
-                letter.encode(),
-                key=letter.key,
-                headers=letter.headers("/freshet/train"),
-            ),
-        )
-
-    async def _kept_up(self, what: str, attempt: Callable[[], Awaitable[object]]) -> None:
-        """Do something that the broker must confirm, until it does."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                await attempt()
-            except RetryError as error:
-                self._log.warning("broker_retried", what=what, reason=str(error), pause=pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                return
 
     def _advanced(self, news: Advanced) -> None:
         self._log.info("training_progress", stage=news.stage, **news.fields)
+
+
+def _found_out_again(request: Round) -> bool:
+    """Whether the next window of the task finds out anew if this is due; a command is not."""
+    if isinstance(request, Refresh):
+        return request.commanded_at is None
+    return isinstance(request, GiveUpRefresh)
 
 
 def run(settings: Settings) -> int:

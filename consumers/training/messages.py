@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from consumers.settings import Settings, TasksFile
 from model.lineage import LineageEntry
@@ -56,6 +56,8 @@ class Refresh(_Round):
 
     type: Literal["refresh"] = "refresh"
     why: str
+    commanded_at: AwareDatetime | None = None
+    """When somebody commanded it; it is then due unless one ended since. None: nobody did."""
 
 
 class GiveUp(_Round):
@@ -100,6 +102,8 @@ class Committed(_Message):
     """Why the encoder should be refreshed now, if it should."""
     again: bool = False
     """What was asked is not done yet: a rollback came first, to be announced; ask again."""
+    too_early: bool = False
+    """A refresh by command: the task has not seen two labels yet; ask again when it learned."""
 
 
 class Failed(_Message):

@@ -32,6 +32,7 @@ from consumers.training.messages import (
 from consumers.training.span_log import SpanLog
 from model.artifacts import ArtifactStore
 from model.config import TaskConfig
+from model.due import can_refresh, command_stands
 from model.errors import (
     FreshetError,
     RejectError,
@@ -88,6 +89,8 @@ class Worker:
             return Committed(entry=self._learner.tip(request.task), refresh_due=None)
         config = self._settings.task(request.task)
         self._check_announced(request, config)
+        if self._too_early(request, config):
+            return Committed(entry=None, refresh_due=None, too_early=True)
         entry = self._extended(request, config)
         return Committed(
             entry=entry,
@@ -111,13 +114,23 @@ class Worker:
                     return None
                 return learner.increment(task, self._read(waiting), config, self._log)
             case Refresh():
-                if learner.due(task, config) is None:
+                if not self._still_due(request, config):
                     return None  # another worker was faster
                 return learner.refresh(task, request.why, self._log, config)
             case GiveUp():
                 return learner.fail(task, request.windows, request.reason, config)
             case GiveUpRefresh():
                 return learner.fail_refresh(task, request.reason, config)
+
+    def _too_early(self, request: Round, config: TaskConfig) -> bool:
+        commanded = isinstance(request, Refresh) and request.commanded_at is not None
+        return commanded and not can_refresh(self._learner.state(request.task, config))
+
+    def _still_due(self, request: Refresh, config: TaskConfig) -> bool:
+        if request.commanded_at is None:
+            return self._learner.due(request.task, config) is not None
+        tip = self._learner.state(request.task, config).tip
+        return command_stands(tip, given_at=request.commanded_at)
 
     def _read(self, windows: Sequence[TrainingWindow]) -> list[WindowRecords]:
         self._advanced("reading", records=sum(window.num_records for window in windows))

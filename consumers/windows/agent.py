@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from consumers.batches import PartitionBatch, Place
+from consumers.control import ControlReader, GivenCommand
 from consumers.dead_letters import FloodGuard, dead_letter_of
 from consumers.publisher import Outgoing
 from consumers.records import BadRecordError, RawRecord, valid_labeled_text
@@ -19,9 +20,9 @@ from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.windows.accumulator import Arrival, WindowAccumulator
-from consumers.windows.control import CloseCommand, ControlReader
 from model.config import WindowConfig
 from model.errors import FreshetError, RetryError
+from schemas.control import Action
 from schemas.labeled_text import LabeledText, event_seconds, record_id
 from schemas.topics import LABELED_TEXTS, LABELED_TEXTS_DEAD, TRAINING_WINDOWS
 from schemas.window import TrainingWindow
@@ -69,7 +70,7 @@ class WindowsHandler:
     async def start(self, kafka: RoleKafka) -> None:
         """Learn of the commands given so far, before any record is read."""
         self._kafka = kafka
-        control = ControlReader(self._settings)
+        control = ControlReader(self._settings, role="windows", obeys=frozenset({Action.CLOSE}))
         for command in await control.known():
             self._remember(command)
         self._control = control
@@ -182,7 +183,7 @@ class WindowsHandler:
                     if held.closed or held.letters:
                         await self._settle_soon(place, held)
 
-    async def _obey(self, command: CloseCommand) -> None:
+    async def _obey(self, command: GivenCommand) -> None:
         """Close what a command names.
 
         Raises:
@@ -209,7 +210,7 @@ class WindowsHandler:
         except FreshetError as error:
             self._kafka.fail(error)
 
-    def _remember(self, command: CloseCommand) -> None:
+    def _remember(self, command: GivenCommand) -> None:
         times = self._commands.setdefault(command.task, [])
         if command.given not in times:  # a command may be obeyed twice
             times.append(command.given)

@@ -4,7 +4,6 @@ import time
 
 from model.backtest.effort import WatchMemory
 from model.backtest.exam import Exam
-from model.backtest.figures import average_accuracy, forgetting
 from model.backtest.plans import BacktestPlan
 from model.backtest.report import PlanReport, WindowReport
 from model.backtest.stream import Stream
@@ -12,6 +11,7 @@ from model.data import Progress
 from model.encoder import Encoder
 from model.fit import fit_encoder
 from model.onnx_session import Device
+from model.transfer import average_accuracy, forgetting
 from model.update import seed_of
 
 

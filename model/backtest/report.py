@@ -44,6 +44,10 @@ class PlanReport(_Report):
     """Over slices, after the last."""
     forgetting: float
     """Largest earlier accuracy minus the last, averaged over all slices but the last."""
+    backward_transfer: float | None = None
+    """Last accuracy minus that after the slice's own step; None where steps are not slices."""
+    forward_transfer: float | None = None
+    """Accuracy just before the slice's own step minus `accuracy_before`; None likewise."""
     accuracy_matrix: list[list[Fraction]]
     """Rows: after each slice's last record was learned. Columns: slices."""
     accuracy_before: list[Fraction]

@@ -9,7 +9,6 @@ from pathlib import Path
 from model.artifacts import ArtifactStore
 from model.backtest.effort import Tally, WatchMemory
 from model.backtest.exam import Exam
-from model.backtest.figures import average_accuracy, forgetting
 from model.backtest.plans import BacktestPlan
 from model.backtest.report import PlanReport, RoundReport, WindowReport
 from model.backtest.stream import Stream
@@ -18,6 +17,12 @@ from model.errors import RejectError
 from model.learner import Learner
 from model.lineage import LineageEntry
 from model.onnx_session import Device
+from model.transfer import (
+    average_accuracy,
+    backward_transfer,
+    forgetting,
+    forward_transfer,
+)
 from model.update import WindowRecords
 
 MOST_STORED_ENCODERS = 10
@@ -76,6 +81,8 @@ def run_plan(
     return PlanReport(
         average_accuracy=average_accuracy(matrix),
         forgetting=forgetting(matrix),
+        backward_transfer=backward_transfer(matrix),
+        forward_transfer=forward_transfer(matrix, [0.0] * len(ends)),
         accuracy_matrix=matrix,
         accuracy_before=[0.0] * len(ends),
         prequential=[window.prequential for window in windows],

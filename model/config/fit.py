@@ -29,6 +29,9 @@ class FitConfig(Config):
     frozen_layers: Annotated[int, Field(ge=0)] = 0
     """Lowest transformer layers that are not fitted, the embeddings with them; the last always
     is."""
+    trained_layers: AtLeastOne | None = None
+    """Only so many of the last transformer layers are fitted, however many there are; None leaves
+    it to `frozen_layers`. Given both, the fewer are fitted."""
     lora_rank: Annotated[int, Field(ge=0)] = 0
     """Rank of low-rank adapters that are fitted in place of the weights and merged into them at the
     end; 0 fits the weights themselves."""

@@ -19,8 +19,8 @@ class HeadConfig(Config):
     none. With D plain ones they take 4 (D + P)^2 bytes in the store, and twice that in memory.
     A change takes effect with the next refresh."""
     features: Literal["auto", "plain", "projected"] = "auto"
-    """What the head is solved on; `auto` takes the projected ones until the selection records can
-    tell. A projected head makes a version 2 D P bytes larger."""
+    """What the head is solved on; `auto` keeps the plain ones until there are 1.5 records to a
+    feature, or the selection records tell. A projected head makes a version 2 D P bytes larger."""
     min_selection_records: AtLeastOne = 100
     """Below these many selection records form, features and penalty stay at their defaults."""
     shrinkage: Literal["auto", "oas"] | Fraction = "auto"

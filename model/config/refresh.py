@@ -12,6 +12,7 @@ class RefreshConfig(Config):
     """When the encoder is fine-tuned, on what, and how."""
 
     enabled: bool = True
+    """Off: the encoder is refreshed by command alone (`freshet refresh`)."""
     first_after_records: AtLeastOne = 1000
     """Records before the first refresh, learned and held out."""
     min_records_per_label: AtLeastOne = 20
@@ -49,10 +50,13 @@ class FeedbackConfig(Config):
     records and gains more answers than one standard error."""
     compute_share: Annotated[float, Field(gt=0, le=1)] = 0.33
     """What all fits so far may cost, as a share of the sample-steps of training on every record
-    seen for as many epochs, while nothing shows that another one pays. A refresh draws what is left
-    of it."""
+    seen for as many epochs, while nothing speaks for another one. A refresh draws what is left of
+    it."""
     paying_compute_share: Annotated[float, Field(gt=0)] = 0.95
-    """The same once a refresh has paid, and after a drift."""
+    """The same once a refresh has paid, after a drift, and where there is much to gain."""
+    promising_error: Fraction = 0.1
+    """There is much to gain where the champion has this share of the held-out records wrong. A fit
+    removes a tenth to a fifth of its errors, so that below this it gains a point at most."""
     min_refresh_interval: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Smallest multiple of `refresh.every_records`."""
     max_refresh_interval: Annotated[float, Field(ge=1)] = 8.0
@@ -64,6 +68,13 @@ class FeedbackConfig(Config):
     max_distillation_weight: Annotated[float, Field(ge=0)] = 2.0
     max_frozen_layers: Annotated[int, Field(ge=0)] = 3
     """Most of the lowest layers that feedback keeps as they are."""
+    bandit: bool = False
+    """A refresh tries two plans, each on half the sample-steps, and goes on with the better one on
+    selection records: as planned, at half the learning rate, with more replay, or with the lower
+    half of the layers frozen, within the bounds above. A bandit chooses the two."""
+    bandit_range: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Share of the champion's log loss on selection records whose gain earns an arm the largest
+    reward, and whose loss earns it none."""
 
 
 class DriftConfig(Config):

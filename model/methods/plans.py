@@ -24,7 +24,7 @@ PLANS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "average": {"methods": {"average": {}}},
         "pruned": {"methods": {"pruning": {}}},
         "lora": {"fit": {"lora_rank": 16, "learning_rate": 1e-3}},
-        "last_layers": {"fit": {"frozen_layers": 3}},
+        "last_layers": {"fit": {"trained_layers": 3}},
     }
 )
 """Overrides of a task's configuration by name, nested as it is."""

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from consumers.__main__ import app
 
-ROLES = ("topics", "windows", "train", "serve", "produce", "models", "demo")
+ROLES = ("topics", "windows", "train", "serve", "produce", "refresh", "models", "demo")
 
 
 def run(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -82,3 +82,13 @@ def test_a_role_runs_as_a_module() -> None:
         text=True,
     )
     assert done.stdout.startswith("freshet ")
+
+
+def test_a_refresh_is_asked_for_with_a_reason_and_of_a_task_that_can_be() -> None:
+    status, told = run("refresh", "prices")
+    assert status == 2
+    assert "--why" in told
+    status, told = run("refresh", "No Task", "--why", "to see")
+    assert status == 2
+    assert "'No Task' is no name of a task" in told
+    assert "Traceback" not in told

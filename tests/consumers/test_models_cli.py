@@ -1,12 +1,17 @@
 """`freshet models` on a store that a real loop has written."""
 
 import json
+from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
+from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
 from consumers.models_cli import UnknownTaskError, app
 from model.config import GateConfig
+from model.standalone import ExportRefusedError
 from tests.model.loop import TASK, Loop, stream
 from tests.model.tiny import write_tiny_encoder
 
@@ -85,3 +90,86 @@ def test_rollback_writes_an_entry_and_says_that_no_broker_heard_of_it(
     assert tip is not None
     assert (tip.kind, tip.serving) == ("rollback", 2)
     assert "not announced (nobody answers); the train role announces it" in shown
+
+
+@pytest.fixture(scope="module")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    """Two increments and a refresh between them."""
+    folder = tmp_path_factory.mktemp("refreshed")
+    loop = Loop(folder, write_tiny_encoder(folder / "encoder"), gate=GateConfig(obey=False))
+    loop.learn(stream(120))
+    assert loop.refresh(stream(120)).outcome.value == "promoted"
+    loop.learn(stream(60, start=120))
+    return loop
+
+
+def served(folder: Path, texts: list[str]) -> tuple[list[str], np.ndarray]:
+    """Labels and scores by the three files alone, as a stranger would run them."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    labels = json.loads((folder / "labels.json").read_text())["labels"]
+    graph = str(folder / "model.onnx")
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    scores = []
+    for text in texts:
+        ids = np.array([tokenizer.encode(text).ids])
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        scores.append(session.run(["scores"], feeds)[0][0])
+    return labels, np.array(scores)
+
+
+def exported(loop: Loop, *arguments: str, out: Path) -> str:
+    return run("export", TASK, *arguments, "--out", str(out), store=loop.store.uri)
+
+
+def test_an_exported_version_scores_as_the_one_that_serves(refreshed: Loop, tmp_path: Path) -> None:
+    said = exported(refreshed, out=tmp_path / "out")
+    state = refreshed.state()
+    texts = [record.text for record in stream(6)]
+    labels, scores = served(tmp_path / "out", texts)
+
+    assert "holds version 2; torch and it differ by" in said
+    assert labels == list(state.labels)
+    assert state.head is not None
+    expected = state.head.scores(state.encoder.features(texts))
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_an_exported_ensemble_is_the_mean_of_versions_with_other_encoders(
+    refreshed: Loop, tmp_path: Path
+) -> None:
+    """Of two versions under one encoder, 1 and 2, the newer is a member."""
+    said = exported(refreshed, "--ensemble", "2", out=tmp_path / "both")
+    texts = [record.text for record in stream(6)]
+    for version in ("0", "2"):
+        exported(refreshed, version, out=tmp_path / version)
+    alone = [served(tmp_path / version, texts)[1] for version in ("2", "0")]
+
+    assert "holds version 2, 0;" in said
+    assert "held-out records: ensemble " in said
+    np.testing.assert_allclose(served(tmp_path / "both", texts)[1], np.mean(alone, 0), atol=1e-5)
+
+
+def test_an_ensemble_of_more_encoders_than_there_are_is_refused(
+    refreshed: Loop, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportRefusedError, match="have 2 encoders, fewer than the 3"):
+        exported(refreshed, "--ensemble", "3", out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_version_that_was_rolled_back_is_no_member(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, write_tiny_encoder(tmp_path / "encoder"), gate=GateConfig(obey=False))
+    loop.learn(stream(120))
+    loop.refresh(stream(120))
+    loop.learner.rollback(TASK, None, loop.config, who="me", why="a test", log=None)
+
+    assert "holds version 0;" in exported(loop, out=tmp_path / "out")
+    with pytest.raises(ExportRefusedError, match="have 1 encoders"):
+        exported(loop, "--ensemble", "2", out=tmp_path / "none")
+
+
+def test_an_entry_that_was_never_promoted_is_refused(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, write_tiny_encoder(tmp_path / "encoder"))
+    loop.learn(stream(1))
+    with pytest.raises(ExportRefusedError, match="entry 0 of prices was never promoted"):
+        exported(loop, "0", out=tmp_path / "none")

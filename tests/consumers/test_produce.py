@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from consumers.broker import kafka_python_options
 from consumers.datasets import load_dataset
 from consumers.produce import Pace, ProduceError, TextProducer, produce, produce_dataset
+from consumers.refresh_command import ask_for_refresh
 from consumers.settings import Settings
 from schemas.control import Action, Command
 from schemas.labeled_text import LabeledText, TextToClassify
@@ -129,3 +130,12 @@ def test_acknowledged_texts_are_counted(settings: Settings) -> None:
         producer.flush()
         assert producer.acknowledged == 25
     assert len(read(settings, TEXTS)) == 1
+
+
+def test_a_command_to_refresh_says_who_and_why(settings: Settings) -> None:
+    told = ask_for_refresh(settings, "moods", who="Ada L.", why="new house style")
+    assert told.startswith("moods: the train role is asked for a refresh")
+    [(key, value)] = read(settings, CONTROL)
+    command = Command.decode(value)
+    assert (key, command.action, command.task) == (b"moods", Action.REFRESH, "moods")
+    assert (command.who, command.why) == ("Ada L.", "new house style")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from consumers.processes import ProcessGroup
+from consumers.refresh_command import ask_for_refresh
 from schemas.base import Span
 from schemas.evaluation import EvaluationEvent, Outcome
 from schemas.labeled_text import LabeledText
@@ -190,3 +191,25 @@ def test_the_worker_ends_when_the_role_is_killed(
     kill_now(role)
     assert ends(role)
     assert ends(worker)
+
+
+def test_a_command_given_while_the_role_was_down_refreshes_once_and_not_again(
+    install: Install,
+) -> None:
+    here = install(records=WINDOW)
+    hand_over(here, windows_on(here, TOGETHER, 2))
+    with here.roles("train"):
+        here.until(lambda: here.labels_learned(TOGETHER) == 2 * WINDOW)
+    ask_for_refresh(here.settings, TOGETHER, who="ops", why="a new house style")
+    with here.roles("train"):
+        here.until(lambda: len(refreshes(here, TOGETHER)) == 1)
+    with here.roles("train"):
+        hand_over(here, windows_on(here, TOGETHER, 1, start=2))
+        here.until(lambda: here.labels_learned(TOGETHER) == 3 * WINDOW)
+    here.read_on()
+    [event] = refreshes(here, TOGETHER)
+    assert event.reason.startswith("commanded by ops: a new house style: ")
+
+
+def refreshes(here: Installation, task: str) -> list[EvaluationEvent]:
+    return [event for event in here.evaluations(task) if event.kind == "refresh"]

@@ -1,13 +1,15 @@
 """When a refresh is due, and what it says about why."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from model.config import RefreshConfig
 from model.data import Record
-from model.due import refresh_due
+from model.due import can_refresh, command_stands, refresh_due
 from model.plan import Plan
 from model.splits import split_of
 from model.state import TaskState
@@ -50,8 +52,7 @@ def test_a_refresh_plans_the_next_one_and_a_restart_keeps_the_plan(loop: Loop) -
 
     assert entry.plan is not None
     assert entry.plan.promoted_refreshes == 1
-    assert entry.plan.changes[0].reason.startswith("the first encoder of its own")
-    assert entry.evaluation.metrics["fit_sample_steps"] > 0
+    assert entry.plan.spent_sample_steps == entry.evaluation.metrics["fit_sample_steps"] > 0
     tip = loop.state(loop.new_learner()).tip
     assert tip is not None
     assert tip.plan == later.plan == entry.plan
@@ -87,3 +88,69 @@ def test_a_refused_refresh_waits_twice_as_long(loop: Loop) -> None:
     assert entry.outcome is Outcome.FAILED
     assert entry.plan is not None
     assert entry.plan.refresh_interval == 2
+
+
+def test_a_scheduled_refresh_is_due_so_long_after_the_last_where_records_came_since(
+    loop: Loop,
+) -> None:
+    learned(loop, 180)
+    refresh = loop.config.refresh.model_copy(update={"schedule_seconds": 3600.0})
+    loop.config = loop.config.model_copy(update={"refresh": refresh})
+    last = loop.refresh(stream(180)).refreshed_on
+    assert last is not None
+    early, late = last + timedelta(seconds=3599), last + timedelta(seconds=3600)
+
+    assert refresh_due(loop.state(), loop.config, now=late) is None, "nothing came since"
+    state = learned_more(loop, start=180)
+
+    assert refresh_due(state, loop.config, now=early) is None
+    assert (
+        refresh_due(state, loop.config, now=late) == "3600 s since the last refresh, as scheduled"
+    )
+    unscheduled = loop.config.model_copy(update={"refresh": RefreshConfig()})
+    assert refresh_due(state, unscheduled, now=late) is None
+
+
+def test_a_budget_in_seconds_bounds_the_fit_at_the_speed_of_the_last(loop: Loop) -> None:
+    learned(loop, 180)
+    refresh = loop.config.refresh.model_copy(update={"budget_seconds": 2.0})
+    loop.config = loop.config.model_copy(update={"refresh": refresh})
+
+    first = loop.refresh(stream(180))
+    assert first.plan is not None
+    assert first.plan.fit_speed is not None
+    assert first.evaluation.metrics["fit_records"] > 40, "no speed was known, so nothing was cut"
+    slow = Plan(promoted_refreshes=1, fit_speed=20.0)
+    loop.learner._hold(TASK, with_tip(loop.state(), plan=slow))
+    second = loop.refresh(stream(180))
+
+    # 2 s at 20 sample-steps a second: 20 new records and 20 older ones, once each.
+    assert second.evaluation.metrics["fit_sample_steps"] == 40
+
+
+def test_a_command_stands_until_any_refresh_has_ended_after_it(loop: Loop) -> None:
+    state = learned(loop, 60)
+    assert can_refresh(state)
+    assert command_stands(state.tip, given_at=TIME)
+
+    entry = loop.learner.fail_refresh(TASK, "ParityError: they disagree", loop.config)
+
+    assert entry.refreshed_on is not None
+    assert not command_stands(entry, given_at=entry.refreshed_on)
+    assert command_stands(entry, given_at=entry.refreshed_on + timedelta(milliseconds=1))
+    later = learned_more(loop, start=60).tip
+    assert not command_stands(later, given_at=entry.refreshed_on - timedelta(seconds=1))
+
+
+def test_a_task_of_one_label_has_nothing_to_refresh_on(loop: Loop) -> None:
+    assert not can_refresh(loop.state())
+
+    loop.learn([replace(record, label="up") for record in stream(60)])
+
+    assert not can_refresh(loop.state())
+
+
+def learned_more(loop: Loop, *, start: int) -> TaskState:
+    """The state after one more window."""
+    loop.learn(stream(60, start=start))
+    return loop.state()

@@ -68,24 +68,6 @@ def test_without_a_champion_every_record_counts() -> None:
     assert evidence.metrics == {}
 
 
-def test_slices_are_by_label_and_by_source() -> None:
-    slices = weigh(
-        rows("up", "up", "down", "down"),
-        champion=["up", "down", "down", "down"],
-        candidate=["up", "up", "down", "up"],
-        champion_labels=["up", "down"],
-        majority="up",
-        recent_from=0,
-    ).slices
-
-    found = {each.name: (each.num_records, each.champion, each.candidate) for each in slices}
-    assert found == {
-        "label:down": (2, 1.0, 0.5),
-        "label:up": (2, 0.5, 1.0),
-        "source:wire": (2, 0.5, 0.5),
-    }
-
-
 def test_new_is_what_the_last_rounds_brought() -> None:
     held = rows("up", "up", "up", "up", sequences=(0, 2, 5, 9))
 

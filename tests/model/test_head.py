@@ -193,8 +193,18 @@ def test_projected_features_take_over_where_the_boundary_bends() -> None:
     assert (head.predict(features[2500:]) == labels[2500:]).mean() > 0.8
     plain = choose_head(stats, *selection, config=HeadConfig(features="plain"))
     assert plain.projected == 0
-    few = choose_head(stats, features[2500:2599], labels[2500:2599], config=HeadConfig())
-    assert few.projected == 0
+
+
+def test_the_default_is_projected_once_the_width_is_paid_for_with_records() -> None:
+    features, labels = blobs(400)
+    nothing = np.zeros((0, DIM)), np.zeros(0, int)
+    for size, projected in ((1.5 * (DIM + 200) - 1, 0), (1.5 * (DIM + 200), 200)):
+        some = Statistics.of(
+            features[: int(size)], labels[: int(size)], num_labels=4, projected=200
+        )
+        assert choose_head(some, *nothing, config=HeadConfig()).projected == projected
+        plain = choose_head(some, *nothing, config=HeadConfig(features="plain"))
+        assert plain.projected == 0
 
 
 def test_the_incumbent_stays_where_nothing_is_clearly_better() -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from consumers.batches import PartitionBatch
+from consumers.control import GivenCommand
 from consumers.settings import Settings
 from consumers.training import agent
 from consumers.training.agent import TrainingHandler
@@ -15,6 +17,7 @@ from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
 from tests.consumers.raw import raw
 from tests.consumers.training.test_backlog import TOPIC, waiting
+from tests.consumers.training.test_refreshes import AT, asked
 
 PLACE = (TOPIC, 0)
 DONE = Committed(entry=None, refresh_due=None)
@@ -69,17 +72,35 @@ class Worker:
         self.stopped = True
 
 
+class Control:
+    """The commands that were given while the role was down; more are given by `_obey`."""
+
+    def __init__(self, *given: GivenCommand) -> None:
+        self._given = list(given)
+
+    async def known(self) -> list[GivenCommand]:
+        return self._given
+
+    def follow(self, _: Any) -> "asyncio.Task[None]":
+        return asyncio.create_task(asyncio.sleep(0))
+
+    async def stop(self) -> None:
+        pass
+
+
 Scene = Callable[[TrainingHandler, Any], Awaitable[None]]
+Play = Callable[..., Broker]
 
 
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker, Scene], Broker]:
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     """Runs a handler with this worker through a scene, within bounds."""
     monkeypatch.setattr(agent, "FIRST_PAUSE_SECONDS", 0.0)
 
-    def run(worker: Worker, scene: Scene) -> Broker:
+    def run(worker: Worker, scene: Scene, *given: GivenCommand) -> Broker:
         async def played() -> Broker:
             monkeypatch.setattr(agent, "WorkerHandle", lambda *_: worker)
+            monkeypatch.setattr(agent, "ControlReader", lambda *_, **__: Control(*given))
             handler, broker = TrainingHandler(Settings(max_failed_windows=2)), Broker()
             kafka: Any = broker
             await handler.start(kafka)
@@ -101,7 +122,7 @@ def batch(*offsets: int) -> PartitionBatch:
 
 @pytest.mark.parametrize("fault", [StopError("no base model"), KeyError("a fault of ours")])
 def test_whatever_ends_the_runner_stops_the_role_and_the_worker(
-    fault: Exception, play: Callable[[Worker, Scene], Broker]
+    fault: Exception, play: Play
 ) -> None:
     async def scene(_: TrainingHandler, broker: Any) -> None:
         await broker.told.wait()
@@ -112,7 +133,7 @@ def test_whatever_ends_the_runner_stops_the_role_and_the_worker(
 
 
 def test_a_worker_that_cannot_reach_the_store_yet_is_started_again(
-    play: Callable[[Worker, Scene], Broker],
+    play: Play,
 ) -> None:
     worker = Worker(*[WorkerNotReadyError("the store does not answer")] * 9)
 
@@ -125,7 +146,7 @@ def test_a_worker_that_cannot_reach_the_store_yet_is_started_again(
 
 
 def test_a_refused_refresh_is_written_down_once_and_the_next_window_is_learned(
-    play: Callable[[Worker, Scene], Broker],
+    play: Play,
 ) -> None:
     due = Committed(entry=None, refresh_due="no encoder of its own")
     worker = Worker(replies={Learn: [due, DONE], Refresh: NO_FIT, GiveUpRefresh: due})
@@ -141,11 +162,11 @@ def test_a_refused_refresh_is_written_down_once_and_the_next_window_is_learned(
 
     assert play(worker, scene).failed == []
     assert [type(one) for one in worker.asked] == [Tip, Learn, Refresh, GiveUpRefresh, Learn]
-    assert worker.asked[3].reason == "NotFiniteError: the loss is not finite"
+    assert worker.asked[3].reason == "no encoder of its own: NotFiniteError: the loss is not finite"
 
 
 def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
-    play: Callable[[Worker, Scene], Broker],
+    play: Play,
 ) -> None:
     worker = Worker(replies={Learn: NO_FIT})
 
@@ -161,7 +182,7 @@ def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
 
 @pytest.mark.parametrize("change", ["assigned", "revoked"])
 def test_a_batch_that_waits_while_partitions_move_adds_no_more_of_itself(
-    change: str, play: Callable[[Worker, Scene], Broker], monkeypatch: pytest.MonkeyPatch
+    change: str, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent, "MOST_WAITING", 1)
     worker = Worker(*[WorkerNotReadyError("the store does not answer")] * 10_000)
@@ -179,7 +200,7 @@ def test_a_batch_that_waits_while_partitions_move_adds_no_more_of_itself(
 
 
 def test_the_tip_is_asked_for_again_after_partitions_moved(
-    play: Callable[[Worker, Scene], Broker],
+    play: Play,
 ) -> None:
     worker = Worker()
 
@@ -195,7 +216,7 @@ def test_the_tip_is_asked_for_again_after_partitions_moved(
 
 
 def test_a_tip_that_another_worker_moved_is_announced_before_it_is_extended(
-    play: Callable[[Worker, Scene], Broker],
+    play: Play,
 ) -> None:
     moved = Failed(fate="retry", error="TipMovedError", message="tip is 3", tip_moved=True)
     worker = Worker(replies={Learn: [moved, DONE]})
@@ -210,7 +231,7 @@ def test_a_tip_that_another_worker_moved_is_announced_before_it_is_extended(
 
 
 def test_a_rollback_that_came_first_leaves_the_window_to_be_asked_for_again(
-    play: Callable[[Worker, Scene], Broker],
+    play: Play,
 ) -> None:
     came_first = Committed(entry=None, refresh_due=None, again=True)
     worker = Worker(replies={Learn: [came_first, DONE]})
@@ -223,3 +244,74 @@ def test_a_rollback_that_came_first_leaves_the_window_to_be_asked_for_again(
     learned = [request for request in worker.asked if isinstance(request, Learn)]
     assert len(learned) == 2
     assert broker.committed == [{PLACE: 1}]
+
+
+def test_a_command_given_while_the_role_was_down_is_obeyed_before_any_window_comes(
+    play: Play,
+) -> None:
+    worker = Worker()
+    worker.until = Refresh
+
+    async def scene(*_: Any) -> None:
+        await worker.heard.wait()
+
+    assert play(worker, scene, asked(5_000)).failed == []
+    assert [type(request) for request in worker.asked] == [Tip, Refresh]
+    assert worker.asked[1].commanded_at == AT + timedelta(seconds=5)
+    assert worker.asked[1].why == "commanded by ops: the style guide changed"
+
+
+def test_a_command_given_while_the_role_idles_wakes_it(play: Play) -> None:
+    worker = Worker()
+    worker.until = Refresh
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0))
+        await handler._obey(asked(5_000))
+        await worker.heard.wait()
+
+    play(worker, scene)
+    assert Refresh in [type(request) for request in worker.asked]
+
+
+def test_a_command_outlives_a_move_of_partitions_and_of_the_tip(play: Play) -> None:
+    moved = Failed(fate="retry", error="TipMovedError", message="tip is 3", tip_moved=True)
+    worker = Worker(
+        WorkerNotReadyError("the store does not answer"), replies={Refresh: [moved, DONE]}
+    )
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.assigned(frozenset([PLACE]))
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+
+    play(worker, scene, asked(5_000))
+    assert [type(one) for one in worker.asked] == [Tip, Refresh, Tip, Refresh, Learn]
+
+
+def test_a_command_that_comes_too_early_is_obeyed_once_the_task_has_learned(play: Play) -> None:
+    early = Committed(entry=None, refresh_due=None, too_early=True)
+    worker = Worker(replies={Refresh: [early, DONE]})
+    worker.until = Refresh
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await worker.heard.wait()
+        worker.heard.clear()
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+
+    play(worker, scene, asked(5_000))
+    assert [type(one) for one in worker.asked] == [Tip, Refresh, Learn, Refresh]
+
+
+def test_a_command_that_cannot_be_obeyed_is_written_down_with_who_and_why(play: Play) -> None:
+    worker = Worker(replies={Refresh: NO_FIT})
+    worker.until = GiveUpRefresh
+
+    async def scene(*_: Any) -> None:
+        await worker.heard.wait()
+
+    play(worker, scene, asked(5_000))
+    assert worker.asked[-1].reason == (
+        "commanded by ops: the style guide changed: NotFiniteError: the loss is not finite"
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,13 +22,16 @@ class Learner:
     def __init__(self, *, due: str | None = None, fault: FreshetError | None = None) -> None:
         self._due, self._fault = due, fault
         self.did: list[str] = []
+        self.refreshed_on: datetime | None = None
+        self.labels: tuple[str, ...] = ("down", "up")
 
     def warm_up(self, _: Any) -> None:
         if self._fault is not None:
             raise self._fault
 
     def state(self, *_: Any) -> Any:
-        return SimpleNamespace(tip=SimpleNamespace(sequence=4))
+        tip = SimpleNamespace(sequence=4, refreshed_on=self.refreshed_on)
+        return SimpleNamespace(tip=tip, labels=self.labels)
 
     def due(self, *_: Any) -> str | None:
         return self._due
@@ -79,6 +83,37 @@ def test_a_refresh_that_another_worker_did_meanwhile_is_not_done_again(
     learner._due = "it is due"
     worker.answer(asked.model_dump_json())
     assert learner.did == ["refresh"]
+
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+COMMANDED = Refresh(task="prices", announced=4, why="commanded by ops: news", commanded_at=AT)
+
+
+@pytest.mark.parametrize(
+    ("refreshed_on", "done"),
+    [
+        (None, ["refresh"]),
+        (AT - timedelta(seconds=1), ["refresh"]),
+        (AT, []),
+        (AT + timedelta(days=1), []),
+    ],
+)
+def test_a_refresh_by_command_is_done_though_not_due_unless_one_ended_since(
+    refreshed_on: datetime | None, done: list[str], made: tuple[Worker, io.StringIO]
+) -> None:
+    (worker, out), learner = made, Learner(due=None)
+    learner.refreshed_on = refreshed_on
+    with_learner(worker, learner).answer(COMMANDED.model_dump_json())
+    assert learner.did == done
+    assert not said(out).too_early
+
+
+def test_a_refresh_by_command_waits_for_two_labels(made: tuple[Worker, io.StringIO]) -> None:
+    (worker, out), learner = made, Learner(due=None)
+    learner.labels = ("down",)
+    with_learner(worker, learner).answer(COMMANDED.model_dump_json())
+    assert said(out) == Committed(entry=None, refresh_due=None, too_early=True)
+    assert learner.did == []
 
 
 def test_a_failed_refresh_is_written_down(made: tuple[Worker, io.StringIO]) -> None:

@@ -8,14 +8,24 @@ from typing import Any
 import pytest
 
 from consumers.batches import PartitionBatch, Place
+from consumers.control import GivenCommand
 from consumers.publisher import BrokerUnavailableError
 from consumers.settings import Settings
 from consumers.windows.agent import WindowsHandler
-from consumers.windows.control import CloseCommand
+from schemas.control import Action, Command
 from schemas.topics import TRAINING_WINDOWS
 from tests.consumers.raw import labeled, raw
 
 PLACE = ("labeled-texts", 0)
+
+COMMAND = Command(
+    command_id="c-1",
+    action=Action.CLOSE,
+    task="mood",
+    who="tests",
+    why="end of stream",
+    given_at=datetime.now(UTC),
+)
 
 
 class Broker:
@@ -43,7 +53,7 @@ def test_a_command_falls_due_although_the_broker_did_not_answer_at_first() -> No
         handler._kafka = broker  # type: ignore[assignment]
         await handler.assigned(frozenset([PLACE]))
         await handler.batch(PartitionBatch(*PLACE, [raw(labeled(), offset=0, timestamp=1)]))
-        command = CloseCommand("mood", given=2)
+        command = GivenCommand(COMMAND, given=2)
         with pytest.raises(BrokerUnavailableError):
             await handler._obey(command)
         assert broker.published == []

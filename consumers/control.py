@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -19,30 +20,50 @@ from schemas.topics import CONTROL
 RETRY_SECONDS = 1.0
 
 
-class CloseCommand(NamedTuple):
-    """Close the windows of `task` on records appended up to `given` (milliseconds since 1970)."""
+class GivenCommand(NamedTuple):
+    """A command, and when the broker appended it (milliseconds since 1970)."""
 
-    task: str
+    command: Command
     given: int
+
+    @property
+    def task(self) -> str:
+        """Whom it concerns."""
+        return self.command.task
+
+    @property
+    def given_at(self) -> datetime:
+        """When the broker appended it, aware."""
+        return datetime.fromtimestamp(self.given / 1000, UTC)
+
+
+Obey = Callable[[GivenCommand], Awaitable[None]]
 
 
 class ControlReader:
-    """Follows `control` from its beginning, so that a command given while this was down counts."""
+    """Follows `control` from its beginning, so that a command given while this was down counts.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: broker and prefix.
+        role: who reads.
+        obeys: the actions that concern it; other commands are passed over.
+    """
+
+    def __init__(self, settings: Settings, *, role: str, obeys: frozenset[Action]) -> None:
         self._topic = settings.topic(CONTROL.name)
-        self._log = get_log(role="windows")
+        self._obeys = obeys
+        self._log = get_log(role=role)
         self._consumer = AIOKafkaConsumer(
             self._topic,
             bootstrap_servers=settings.bootstrap_servers.split(","),
-            client_id=f"{settings.prefix}freshet-windows-control",
+            client_id=f"{settings.prefix}freshet-{role}-control",
             group_id=None,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
         )
         self._following: asyncio.Task[None] | None = None
 
-    async def known(self) -> list[CloseCommand]:
+    async def known(self) -> list[GivenCommand]:
         """Connect and read the commands given so far.
 
         Raises:
@@ -52,7 +73,7 @@ class ControlReader:
             await self._consumer.start()
             places = list(self._consumer.assignment())
             ends = await self._consumer.end_offsets(places)
-            commands: list[CloseCommand] = []
+            commands: list[GivenCommand] = []
             while any([await self._consumer.position(p) < ends[p] for p in places]):
                 commands += await self._fetched()
         except KafkaError as error:
@@ -61,7 +82,7 @@ class ControlReader:
             raise BrokerUnavailableError(msg) from error
         return commands
 
-    def follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> "asyncio.Task[None]":
+    def follow(self, obey: Obey) -> "asyncio.Task[None]":
         """Hand every further command to `obey`, in order, until `stop`."""
         self._following = asyncio.create_task(self._follow(obey))
         return self._following
@@ -75,7 +96,7 @@ class ControlReader:
         with suppress(asyncio.CancelledError):
             await self._consumer.stop()
 
-    async def _follow(self, obey: Callable[[CloseCommand], Awaitable[None]]) -> None:
+    async def _follow(self, obey: Obey) -> None:
         while True:
             try:
                 commands = await self._fetched()
@@ -86,9 +107,7 @@ class ControlReader:
             for command in commands:
                 await self._obeyed(obey, command)
 
-    async def _obeyed(
-        self, obey: Callable[[CloseCommand], Awaitable[None]], command: CloseCommand
-    ) -> None:
+    async def _obeyed(self, obey: Obey, command: GivenCommand) -> None:
         """A command may be obeyed twice, never not at all."""
         while True:
             try:
@@ -102,13 +121,13 @@ class ControlReader:
         self._log.warning("control_delayed", error=repr(error))
         await asyncio.sleep(RETRY_SECONDS)
 
-    async def _fetched(self) -> list[CloseCommand]:
+    async def _fetched(self) -> list[GivenCommand]:
         batches = await self._consumer.getmany(timeout_ms=1000)
         return [
-            CloseCommand(command.task, record.timestamp)
+            GivenCommand(command, record.timestamp)
             for records in batches.values()
             for record in records
-            if (command := self._decoded(record)) is not None and command.action is Action.CLOSE
+            if (command := self._decoded(record)) is not None and command.action in self._obeys
         ]
 
     def _decoded(self, record: ConsumerRecord) -> Command | None:

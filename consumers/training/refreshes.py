@@ -1,0 +1,46 @@
+"""Which encoders are to be refreshed: those that are due, and those that somebody asks for."""
+
+from consumers.control import GivenCommand
+from consumers.training.messages import Refresh
+
+
+class Refreshes:
+    """The next refresh of each task. Pure: whether one is still to be done, the lineage tells."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, Refresh] = {}
+        self._too_early: dict[str, Refresh] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._next)
+
+    def due(self, task: str, why: str) -> None:
+        """One is due; a command that waits already says more."""
+        self._next.setdefault(task, Refresh(task=task, why=why))
+
+    def commanded(self, given: GivenCommand) -> None:
+        """Somebody asks for one. Of several commands the last counts: one refresh settles all."""
+        task, command = given.task, given.command
+        self._too_early.pop(task, None)
+        self._next[task] = Refresh(
+            task=task,
+            why=f"commanded by {command.who}: {command.why}",
+            commanded_at=given.given_at,
+        )
+
+    def take(self) -> Refresh:
+        """The one that waits longest, which waits no more."""
+        return self._next.pop(next(iter(self._next)))
+
+    def postpone(self, refresh: Refresh) -> None:
+        """Keep a command until its task has learned more."""
+        self._too_early[refresh.task] = refresh
+
+    def learned(self, task: str) -> None:
+        """A task has learned: what came too early for it may be tried again."""
+        if (refresh := self._too_early.pop(task, None)) is not None:
+            self._next[task] = refresh
+
+    def forget_due(self) -> None:
+        """Forget what is only due: whoever learns the next window finds out. Commands stay."""
+        self._next = {t: each for t, each in self._next.items() if each.commanded_at is not None}
