@@ -20,7 +20,6 @@ from model.errors import NotFiniteError
 from model.evaluate import selection_error
 from model.head import LinearHead
 from model.methods import methods_of
-from model.plan import Plan
 from model.refit import MOST_SELECTION_RECORDS, Refitted, refitted
 from model.state import TaskState
 from model.temperature import fit_temperature, log_losses
