@@ -3,9 +3,15 @@
 Importing this package needs matplotlib (the extra `plots`); nothing else in the project does.
 """
 
-from consumers.plots.confusion import confusion
-from consumers.plots.lines import accuracy_against_compute, calibration, curves, roc
-from consumers.plots.matrix import accuracy_matrix
+from model.errors import ConfigError
+
+try:
+    from consumers.plots.confusion import confusion
+    from consumers.plots.lines import accuracy_against_compute, calibration, curves, roc
+    from consumers.plots.matrix import accuracy_matrix
+except ModuleNotFoundError as error:
+    msg = f"pictures need the extra `plots`: install `freshet[plots]` ({error})"
+    raise ConfigError(msg) from error
 
 __all__ = [
     "accuracy_against_compute",

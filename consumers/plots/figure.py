@@ -3,16 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
-from model.errors import ConfigError
-
-try:
-    import matplotlib as mpl
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ImportError as error:
-    msg = "pictures need matplotlib: install `freshet[plots]`"
-    raise ConfigError(msg) from error
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without its yellow, which fades on white: told apart by the colour-blind
@@ -26,14 +21,13 @@ HEAT = "Blues"
 LONGEST_NAME = 24
 """Characters of a label that are shown."""
 
-_SETTINGS = {
-    "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
-    "svg.hashsalt": "freshet",  # equal pictures are equal files
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-}
+
+class Style(TypedDict):
+    """How a line is drawn, as matplotlib calls it."""
+
+    color: str
+    marker: str
+    linestyle: str
 
 
 @contextmanager
@@ -43,14 +37,23 @@ def drawing(path: Path, *, width: float, height: float) -> Iterator[Axes]:
     No window system and no global state: the figure is never shown.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(
+        {
+            "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
+            "svg.hashsalt": "freshet",  # equal pictures are equal files
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlelocation": "left",
+        }
+    ):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure.subplots()
         undated = {"Date": None} if path.suffix == ".svg" else {}
         figure.savefig(path, dpi=150, metadata=undated)
 
 
-def style(index: int) -> dict[str, str]:
+def style(index: int) -> Style:
     """Colour, mark and dash of the line of this index; where colours repeat, marks do not."""
     again, colour = divmod(index, len(COLOURS))
     return {

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from consumers.plots.figure import drawing, legend_outside, shortened, style
+from consumers.plots.figure import Style, drawing, legend_outside, shortened, style
 
 Point = tuple[float, float]
 
@@ -34,7 +35,7 @@ def curves(
         for index, (name, values) in enumerate(lines.items()):
             places = at if at is not None else range(1, len(values) + 1)
             axes.plot(places, values, label=shortened(name), markersize=4, **style(index))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _finish(axes, title=title, x=x, y=y)
 
 
@@ -57,7 +58,7 @@ def accuracy_against_compute(
     """
     with drawing(path, width=8.0, height=4.5) as axes:
         for index, (name, runs) in enumerate(points.items()):
-            chosen = {**style(index), "linestyle": "none"}
+            chosen: Style = {**style(index), "linestyle": "none"}
             places, heights = ([run[axis] for run in runs] for axis in (0, 1))
             axes.plot(places, heights, label=shortened(name), markersize=7, **chosen)
         axes.margins(0.08)
@@ -82,7 +83,7 @@ def roc(
     with drawing(path, width=7.5, height=4.5) as axes:
         _diagonal(axes, "guessing")
         for index, (name, (area, points)) in enumerate(lines.items()):
-            chosen = {**style(index), "marker": ""}
+            chosen: Style = {**style(index), "marker": ""}
             label = shortened(name) if area is None else f"{shortened(name)}, area {area:.3f}"
             axes.plot([x for x, _ in points], [y for _, y in points], label=label, **chosen)
         axes.set_aspect("equal")

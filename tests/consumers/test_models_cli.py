@@ -94,6 +94,7 @@ def test_without_matplotlib_pictures_name_the_extra_that_they_need(
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("consumers.plots")]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("consumers.plots", raising=False)
     monkeypatch.delitem(sys.modules, "consumers.version_pictures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
