@@ -12,8 +12,7 @@ from model.errors import NotFiniteError
 from model.plan import Plan
 from model.refit import Refitted, refitted
 from schemas.evaluation import Outcome
-from tests.model.loop import Loop, stream
-from tests.model.test_refresh import ALWAYS
+from tests.model.loop import ALWAYS, Loop, stream
 
 BANDIT = FeedbackConfig(bandit=True)
 CONFIG = TaskConfig()
