@@ -60,7 +60,7 @@ def classification_metrics(
         macro_precision=_mean(precision[macro]),
         macro_recall=_mean(recall[macro]),
         macro_f1=_mean(f1[macro]),
-        roc_auc=_defined(np.nanmean(area)) if np.isfinite(area).any() else None,
+        roc_auc=_defined(float(np.nanmean(area))) if np.isfinite(area).any() else None,
         log_loss=float(log_loss_of_each(scores, truth).mean()),
         calibration_error=calibration_error(bins),
         negative_flip_rate=None
@@ -68,7 +68,7 @@ def classification_metrics(
         else negative_flip_rate(right_before, right),
         classes=tuple(
             ClassMetrics(
-                label=labels[present[place]],
+                label=labels[int(present[place])],
                 num_records=int(support[place]),
                 precision=round(float(precision[place]), 6),
                 recall=round(float(recall[place]), 6),
@@ -94,7 +94,7 @@ def negative_flip_rate(right_before: Flags, right: Flags) -> float:
 def _listed(present: Indices, support: Indices, labels: Sequence[str]) -> list[int]:
     """Places in `present` of the labels to list: those with the most records, by name."""
     most = np.argsort(-support, kind="stable")[:MOST_CLASSES]
-    return sorted((int(place) for place in most), key=lambda place: labels[present[place]])
+    return sorted((int(place) for place in most), key=lambda place: labels[int(present[place])])
 
 
 def _cells(truth: Indices, answered: Indices, classes: Indices) -> tuple[Cell, ...]:
