@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers.settings import load_settings
+from consumers.version_figures import figures
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError, NotFoundError, RejectError
 from model.lineage import Lineage, LineageEntry, tasks_in
@@ -64,10 +65,28 @@ def show(
         int | None, typer.Argument(help="Sequence of the round. Default: what serves.")
     ] = None,
     store: StoreOption = None,
+    *,
     json: Json = False,
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for pictures: confusion, ROC, reliability, learning and forgetting "
+            "curves up to this round. Needs the extra `plots`."
+        ),
+    ] = None,
+    picture_format: Annotated[
+        Literal["png", "svg"], typer.Option("--format", help="Of the pictures.")
+    ] = "png",
 ) -> None:
     """Show one round: its records down to offsets, its evidence, its decision and its files."""
-    entry = _entry(_open(store), task, version)
+    opened = _open(store)
+    entry = _entry(opened, task, version)
+    if plots is not None:
+        # Only here: without --plots nothing needs matplotlib.
+        pictures: Any = importlib.import_module("consumers.version_pictures")
+        history = [held for held in _entries(opened, task) if held.sequence <= entry.sequence]
+        for file in pictures.draw(history, plots, suffix=picture_format):
+            typer.echo(file, err=True)
     if json:
         typer.echo(entry.model_dump_json(indent=2))
         return
@@ -242,6 +261,7 @@ def _facts(entry: LineageEntry) -> list[tuple[str, str]]:
         ("prequential", _share(found.prequential_accuracy)),
         ("new", _compared(found.new)),
         ("old", _compared(found.old)),
+        *figures(found),
         ("labels", ", ".join(entry.labels)),
         ("metrics", ", ".join(f"{k} {v:.4g}" for k, v in sorted(found.metrics.items())) or "-"),
         ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in found.seconds.items())),

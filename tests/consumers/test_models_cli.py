@@ -1,6 +1,7 @@
 """`freshet models` on a store that a real loop has written."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from consumers.models_cli import UnknownTaskError, app
 from model.config import GateConfig
+from model.errors import ConfigError
 from model.standalone import ExportRefusedError
 from tests.model.loop import TASK, Loop, stream
 from tests.model.tiny import write_tiny_encoder
@@ -55,6 +57,49 @@ def test_show_names_the_offsets_that_a_version_learned(store: str) -> None:
 
 def test_show_takes_what_serves_where_no_round_is_named(store: str) -> None:
     assert f"{TASK}, round 1" in run("show", TASK, store=store)
+
+
+def test_show_says_how_champion_and_candidate_answer(store: str) -> None:
+    lines = {
+        line.split()[0] + " " + line.split()[1]: line
+        for line in run("show", TASK, "1", store=store).splitlines()
+        if len(line.split()) > 2
+    }
+
+    assert all(" > " in lines[f"│ {name}"] for name in ("macro", "ROC", "calibration"))
+    assert "│ worst" in lines
+
+
+def test_show_draws_the_version_and_the_way_to_it(store: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+
+    run("show", TASK, "1", "--plots", str(tmp_path / "new"), "--format", "svg", store=store)
+
+    drawn = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.svg")}
+    assert set(drawn) == {
+        "confusion",
+        "roc",
+        "reliability",
+        "learning-curve",
+        "forgetting-curves",
+        "accuracy-matrix",
+    }
+    assert all(f"{TASK}, round 1" in text for text in drawn.values())
+    assert "records of round 0" in drawn["forgetting-curves"]
+    assert ">prequential<" in drawn["learning-curve"]
+
+
+def test_without_matplotlib_pictures_name_the_extra_that_they_need(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("consumers.plots")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("consumers.plots", raising=False)
+    monkeypatch.delitem(sys.modules, "consumers.version_pictures", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(ConfigError, match=r"freshet\[plots\]"):
+        run("show", TASK, "--plots", str(tmp_path), store=store)
 
 
 def test_diff_shows_only_what_differs(store: str) -> None:

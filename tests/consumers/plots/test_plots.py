@@ -1,0 +1,86 @@
+"""What the pictures show, read back from the SVG: its text stays text."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from consumers import plots
+from consumers.plots.confusion import MOST_LABELS
+from consumers.plots.figure import COLOURS, style
+
+
+def words(path: Path) -> list[str]:
+    """The texts of an SVG, in their order."""
+    return re.findall(r"<text[^>]*>([^<]+)</text>", path.read_text(encoding="utf-8"))
+
+
+def test_a_confusion_matrix_shows_the_shares_of_each_true_label(tmp_path: Path) -> None:
+    path = tmp_path / "confusion.svg"
+
+    plots.confusion(["down", "up"], [(0, 0, 3), (0, 1, 1), (1, 1, 2)], path)
+
+    shown = words(path)
+    assert {"down", "up", "true label", "answer", "0.75", "0.25", "1.00"} <= set(shown)
+
+
+def test_of_many_labels_the_most_confused_are_shown_and_the_title_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "confusion.svg"
+    labels = [f"label {number}" for number in range(100)]
+    right = [(number, number, 9) for number in range(100)]
+
+    plots.confusion(labels, [*right, (98, 99, 1)], path)
+
+    shown = words(path)
+    assert f"Confusion: the {MOST_LABELS} most confused of 100 labels" in shown
+    assert {"label 98", "label 99"} <= set(shown)
+    assert "label 97" not in shown
+
+
+def test_a_curve_has_its_axes_named_and_its_lines_in_the_legend(tmp_path: Path) -> None:
+    path = tmp_path / "curve.svg"
+
+    plots.curves({"new": [0.5, float("nan"), 0.7]}, path, title="T", x="round", y="accuracy")
+
+    assert {"T", "round", "accuracy", "new"} <= set(words(path))
+
+
+def test_a_roc_says_the_area_and_a_reliability_diagram_the_diagonal(tmp_path: Path) -> None:
+    plots.roc({"up": (0.75, [(0.0, 0.0), (0.0, 0.5), (1.0, 1.0)])}, tmp_path / "roc.svg")
+    plots.calibration({"champion": [(0.6, 0.5, 10)]}, tmp_path / "reliability.svg")
+
+    assert {"up, area 0.750", "false-positive rate"} <= set(words(tmp_path / "roc.svg"))
+    assert {"calibrated", "champion", "confidence"} <= set(words(tmp_path / "reliability.svg"))
+
+
+def test_what_was_not_measured_is_blank_in_a_matrix(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.svg"
+
+    plots.accuracy_matrix(np.array([[0.5, np.nan], [0.4, 0.9]]), ["a", "b"], path)
+
+    shares = [word for word in words(path) if re.fullmatch(r"0\.\d\d", word)]
+    assert sorted(shares) == ["0.40", "0.50", "0.90"]
+
+
+def test_equal_pictures_are_equal_files(tmp_path: Path) -> None:
+    for name in ("one.svg", "two.svg"):
+        plots.curves({"new": [0.5, 0.6]}, tmp_path / name, title="T")
+
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_the_suffix_chooses_the_format(tmp_path: Path) -> None:
+    plots.curves({"new": [0.5, 0.6]}, tmp_path / "a.png", title="T")
+
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_lines_of_the_same_colour_differ_in_mark_and_dash() -> None:
+    first, again = style(0), style(len(COLOURS))
+
+    assert first["color"] == again["color"]
+    assert first["marker"] != again["marker"]
+    assert first["linestyle"] != again["linestyle"]
