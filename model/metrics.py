@@ -68,7 +68,7 @@ def classification_metrics(
         else negative_flip_rate(right_before, right),
         classes=tuple(
             ClassMetrics(
-                label=labels[present[place]],
+                label=labels[int(present[place])],
                 num_records=int(support[place]),
                 precision=round(float(precision[place]), 6),
                 recall=round(float(recall[place]), 6),
