@@ -1,7 +1,8 @@
 """The plans that a backtest compares, each what it changes in a task's configuration.
 
 `naive` and `replay` are the baselines of the field, fitted after every window with the full encoder
-and a trained softmax head; they record what the gate says without obeying it.
+and a trained softmax head; they record what the gate says without obeying it, and neither feedback
+nor the monitor helps them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -116,6 +117,9 @@ def _baseline(options: PlanOptions, *, method: str, memory: int) -> Overrides:
         "head": {"form": "softmax"},
         "refresh": refresh,
         "gate": {"obey": False},
+        # Feedback would distil from the champion where a fit forgets; the monitor would take it back.
+        "feedback": {"enabled": False},
+        "monitor": {"enabled": False},
     }
     return overlaid([own, _memory_alone(memory)])
 

@@ -132,14 +132,19 @@ class _Role:
         try:
             return self.learner.increment(task, [window], config, self.stream)
         except RejectError as error:
-            return self.learner.fail(task, [window.window], str(error), config)
+            return self.learner.fail(task, [window.window], _named(error), config)
 
     def _refresh(self, why: str) -> LineageEntry:
         task, config = self.stream.task, self.plan.config
         try:
             return self.learner.refresh(task, why, self.stream, config)
         except RejectError as error:
-            return self.learner.fail_refresh(task, f"{why}: {error}", config)
+            return self.learner.fail_refresh(task, f"{why}: {_named(error)}", config)
+
+
+def _named(error: RejectError) -> str:
+    """As the training role writes it down: feedback tells by the class that a fit diverged."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _round(entry: LineageEntry) -> RoundReport:

@@ -66,6 +66,8 @@ def test_the_baselines_fit_a_softmax_head_every_window_without_log_or_gate(
     assert not config.refresh.read_log
     assert config.replay_memory.records == memory
     assert config.refresh.newest_records == 300
+    assert not config.feedback.enabled
+    assert not config.monitor.enabled
 
 
 def test_without_the_log_every_plan_has_the_memory_and_naive_still_none() -> None:
