@@ -40,11 +40,7 @@ lint: $(READY) ## Format, lint, types, and who may import whom
 test: lint ## All checks and tests, on a real broker
 	$(BIN)/pytest $(ARGS)
 
-bench: $(READY) ## Every benchmark
-	@set -e; for file in benchmarks/*.py; do \
-		case $$file in */__init__.py) continue;; esac; \
-		echo "== $$file"; $(BIN)/python $$file; \
-	done
+bench: bench-ingest bench-fit bench-demo bench-gate bench-learning ## Every benchmark, the last over an hour
 
 bench-ingest: $(READY) ## Validated records a second, beside a plain Faust agent
 	$(BIN)/python benchmarks/ingest.py
