@@ -1,4 +1,4 @@
-"""The page: for each stream a table with paired intervals, and which targets are met."""
+"""The page: for each stream a table of plans with paired intervals."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
@@ -16,7 +16,7 @@ Written by `make bench-learning` from `benchmarks/learning.json`; the picture is
 Packaged MiniLM, {records} training records a stream, 2 epochs a fit. Average accuracy is the mean
 over slices after the last; forgetting what slices lost since their best, in points. *Minus default*
 compares answers to the same test records, with a 95 % interval over these and, from two seeds on,
-one over seeds (t). Plans of the loop hold out a fifth of what they see; joint training and
+one over seeds (t). Plans of the loop hold out a tenth of what they see; joint training and
 Avalanche learn all of it. `no_log`: the default plan with a memory of 500 texts and no log.
 """
 
