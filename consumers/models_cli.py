@@ -17,7 +17,12 @@ from model.errors import ConfigError, NotFoundError, RejectError
 from model.lineage import Lineage, LineageEntry, tasks_in
 from schemas.evaluation import Comparison
 
-app = typer.Typer(no_args_is_help=True, help="What was learned, from what, and why it serves.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="What was learned, from what, and why it serves.",
+)
 
 StoreOption = Annotated[
     str | None,

@@ -34,12 +34,12 @@ def reward(
 ) -> float:
     """What a fit earns, in [0, 1]: its gain a sample-step, 1/2 where nothing was gained.
 
-    The gain is the share of the champion's log loss that is gone, stretched to the arm's budget: a
+    The gain is the share of the log loss before that is gone, stretched to the arm's budget: a
     fit that stopped half-way earned it at half the price. `feedback.bandit_range` gained in that
     measure is 1, the same lost is 0, and what lies between is linear; what lies beyond is cut off.
 
     Args:
-        before: log loss of the champion on selection records, in nats a record.
+        before: log loss on selection records where the fit starts, in nats a record.
         after: the same of the fit; infinite where it diverged.
         steps: sample-steps that the fit took.
         budget: sample-steps that it might have taken.

@@ -35,7 +35,7 @@ def left(config: TaskConfig, plan: Plan, *, records_seen: int, error: float | No
     `newest_records` in all, whatever it costs. A head that learns by fits alone is not bounded.
 
     Args:
-        config: of the task.
+        config: of the task, with the plan applied.
         plan: of its next refresh.
         records_seen: of the task, learned or held out.
         error: share of held-out records of known labels that the champion has wrong, or None where

@@ -115,14 +115,14 @@ class _Try:
 
 @dataclass(frozen=True, slots=True)
 class _Exam:
-    """The newest selection records of learned labels, and how the champion does on them."""
+    """The newest selection records of learned labels, and how the head where fits start does."""
 
     texts: Sequence[str]
     truth: NDArray[np.int64]
     """(M,), indices into `live`."""
     live: NDArray[np.int64]
     before: float
-    """The champion's log loss, in nats a record."""
+    """The log loss of that head under the champion's encoder, in nats a record."""
 
     @classmethod
     def of(cls, state: TaskState, config: TaskConfig) -> Self | None:

@@ -77,8 +77,9 @@ def _interval(
     plan, since = plan_after(tip), state.records_seen - tip.refreshed_at
     if since < config.refresh.every_records * plan.refresh_interval:
         return None
-    allowed = left(config, plan, records_seen=state.records_seen, error=selection_error(state))
-    if allowed is not None and allowed < config.refresh.least_records * config.fit.epochs:
+    applied = plan.applied(config)
+    allowed = left(applied, plan, records_seen=state.records_seen, error=selection_error(state))
+    if allowed is not None and allowed < applied.refresh.least_records * applied.fit.epochs:
         return None
     told = [change.reason for change in plan.changes if change.field == "refresh_interval"]
     why = f": {told[-1]}" if told else ""
@@ -92,7 +93,7 @@ def _drift(state: TaskState, tip: LineageEntry, config: TaskConfig, _now: dateti
     if tip.drifted_at is None or not _unsettled(tip, config):
         return None
     since = state.records_seen - tip.drifted_at
-    if since < _wanted(config):
+    if since < _wanted(tip, config):
         return None
     return f"drift: {since} records since the champion began to err more"
 
@@ -101,12 +102,12 @@ def _unsettled(tip: LineageEntry, config: TaskConfig) -> bool:
     """Whether there was a drift that no refresh has seen enough records of."""
     if tip.drifted_at is None or tip.refreshed_at is None:
         return False
-    return tip.refreshed_at < tip.drifted_at + _wanted(config)
+    return tip.refreshed_at < tip.drifted_at + _wanted(tip, config)
 
 
-def _wanted(config: TaskConfig) -> int:
+def _wanted(tip: LineageEntry, config: TaskConfig) -> int:
     """Records after a drift from which the newest that a refresh draws are of the new regime."""
-    learned = 1.0 - config.holdout.share
+    learned = 1.0 - tip.holdout_config.share
     return config.drift.min_records or round(config.refresh.newest_records / learned)
 
 

@@ -24,8 +24,6 @@ class RefreshOutcome:
     reason: str
     new: Gain
     old: Gain
-    records_seen: int
-    """Of the task, learned or held out."""
     sample_steps: float
     """Of its fit."""
     seconds: float = 0.0

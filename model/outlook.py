@@ -23,7 +23,6 @@ def plan_for_next(before: TaskState, findings: Findings) -> Plan | None:
         reason=findings.reason,
         new=gain_of(findings.new),
         old=gain_of(findings.old),
-        records_seen=before.records_seen,
         sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
         seconds=findings.metrics.get("fit_seconds", 0.0),
     )

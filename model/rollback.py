@@ -28,8 +28,8 @@ def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None)
     """The entry of the version to go back to; by default the one that served before.
 
     Raises:
-        RollbackRefusedError: nothing serves, there is no such entry, it was never promoted, it
-            serves already, or it lies after what serves.
+        RollbackRefusedError: nothing serves, there is no such entry, it was never promoted, or it
+            serves already. One that was itself rolled back may serve again.
     """
     if tip.serving is None:
         raise RollbackRefusedError(f"no version of {lineage.task} serves yet")

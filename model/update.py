@@ -180,7 +180,7 @@ def _taken_in(
     state: TaskState, intake: Intake, features: Features, rows: Sequence[Row], config: TaskConfig
 ) -> TaskState:
     """The state that knows the new records and has learned nothing from them yet."""
-    if not intake.taken:
+    if not intake.taken and not rows:
         return state
     brought = [
         HoldoutRow(

@@ -1,4 +1,4 @@
-"""The page: for each stream a table with paired intervals, and which targets are met."""
+"""The page: for each stream a table of plans with paired intervals."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby

@@ -117,7 +117,7 @@ def _baseline(options: PlanOptions, *, method: str, memory: int) -> Overrides:
         "head": {"form": "softmax"},
         "refresh": refresh,
         "gate": {"obey": False},
-        # Feedback would distil from the champion where a fit forgets; the monitor would take it back.
+        # Where a fit forgets, feedback would distil from the champion, the monitor take it back.
         "feedback": {"enabled": False},
         "monitor": {"enabled": False},
     }

@@ -20,7 +20,8 @@ class RefreshConfig(Config):
     every_records: AtLeastOne = 1000
     """Records between two refreshes, learned and held out."""
     newest_records: AtLeastOne = 500
-    """Most newest records that a refresh fits on; the first takes as many records in all."""
+    """Most newest records that a refresh fits on. The first may take as many records in all, older
+    ones included, whatever the budget of feedback says."""
     least_records: AtLeastOne = 250
     """Records that a fit takes at least: with a budget for less, none is due by interval."""
     replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -73,7 +74,7 @@ class FeedbackConfig(Config):
     selection records: as planned, at half the learning rate, with more replay, or with the lower
     half of the layers frozen, within the bounds above. A bandit chooses the two."""
     bandit_range: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Share of the champion's log loss on selection records whose gain earns an arm the largest
+    """Share of the log loss on selection records before the fit whose gain earns an arm the largest
     reward, and whose loss earns it none."""
 
 

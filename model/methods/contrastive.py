@@ -3,9 +3,9 @@
 For each record i with positives P(i), the others of its label in the batch, the mean over P(i) of
 `-log(exp(f_i f_p / T) / sum_{a != i} exp(f_i f_a / T))` (Khosla et al. 2020, "Supervised
 contrastive learning", eq. 2, L_out), beside cross-entropy as Gunel et al. (2021) do for language
-models. Our
-deviation: no second view of a text and no projection head, the features that serve are compared;
-a record without positives in its batch costs nothing, and the mean is over those that have some.
+models. Our deviation: no second view of a text and no projection head, the features that serve are
+compared; a record without positives in its batch costs nothing, and the mean is over those that
+have some.
 """
 
 from dataclasses import dataclass

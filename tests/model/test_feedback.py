@@ -27,7 +27,6 @@ def outcome(new: Gain = NOTHING, old: Gain = NOTHING, **changes: Any) -> Refresh
         "reason": "the test says so",
         "new": new,
         "old": old,
-        "records_seen": 2000,
         "sample_steps": 2000.0,
     }
     return RefreshOutcome(**{**known, **changes})
@@ -204,7 +203,6 @@ OUTCOMES = st.builds(
     GAINS,
     GAINS,
     outcome=st.sampled_from([Outcome.PROMOTED, Outcome.REJECTED, Outcome.FAILED]),
-    records_seen=st.integers(0, 10**6),
 )
 
 
