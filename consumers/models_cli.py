@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from consumers.console import opened_console
 from consumers.settings import load_settings
 from consumers.version_figures import figures
 from model.artifacts import ArtifactStore
@@ -60,7 +60,7 @@ def list_versions(
             for entry in entries:
                 typer.echo(entry.model_dump_json())
         else:
-            Console().print(_table(name, entries))
+            opened_console().print(_table(name, entries))
 
 
 @app.command()
@@ -98,7 +98,7 @@ def show(
     table = Table(title=f"{task}, round {entry.sequence}", show_header=False, title_justify="left")
     for name, value in _facts(entry):
         table.add_row(name, value)
-    Console().print(table)
+    opened_console().print(table)
 
 
 @app.command()
@@ -118,7 +118,7 @@ def diff(
     for name, value in _facts(one):
         if value != others[name]:
             table.add_row(name, value, others[name])
-    Console().print(table)
+    opened_console().print(table)
 
 
 @app.command()

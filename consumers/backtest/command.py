@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from consumers.backtest.options import BacktestOptions
 from consumers.backtest.run import run_backtest
 from consumers.backtest.slicing import SliceOptions
 from consumers.column_options import with_columns
+from consumers.console import opened_console
 from consumers.datasets import Order, task_name
 from consumers.settings import load_settings
 from model.errors import ConfigError
@@ -19,7 +19,6 @@ from schemas.base import TASK_NAME
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _TEST = "--test"
-_PLAIN_WIDTH = 160
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -149,7 +148,4 @@ def backtest(
         plots=plots,
     )
     settings = load_settings(**({} if config is None else {"config": config}))
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH  # a file has no edge to wrap at
-    run_backtest(options, settings, console)
+    run_backtest(options, settings, opened_console())

@@ -14,6 +14,7 @@ from types import FrameType
 from rich.console import Console
 
 from consumers.broker import Broker, MemoryBroker, open_broker
+from consumers.console import opened_console
 from consumers.demo.display import Display, LiveDisplay, PlainDisplay
 from consumers.demo.events import Fact
 from consumers.demo.pacing import DEFAULT_RATE, Pacer, Pacing
@@ -65,7 +66,7 @@ def run_demo(
         FreshetError: as its parts do; every process is stopped before it comes out.
     """
     began = time.monotonic()
-    console = Console(highlight=False)
+    console = opened_console(highlight=False)
     tell = _teller(console)
     with _sigterm_unwinds():
         # 1.
