@@ -286,6 +286,8 @@ def _undecided(gains: int, losses: int, config: GateConfig) -> Verdict:
         return Verdict("promote", "insufficient", f"{counts}, promoted as configured")
     if config.insufficient_evidence == "reject":
         return Verdict("reject", "insufficient", f"{counts}, rejected as configured")
-    if chance_if_equal(gains, losses) <= config.significance:
-        return Verdict("reject", "insufficient", f"{counts}, pointing down on both together")
-    return Verdict("promote", "insufficient", f"{counts}, not pointing down")
+    chance = chance_if_equal(gains, losses)
+    if chance <= config.significance:
+        return Verdict("reject", "insufficient", f"{counts} on both together, hardly by chance")
+    why = f"{counts}, as equals would with chance {chance:.2f}"
+    return Verdict("promote", "insufficient", why)
