@@ -82,10 +82,10 @@ def recomputed(
         for number, (record, sequence) in enumerate(records)
     }
     carried = _carried(state, again)  # 2.
-    known = {**carried, **again}
-    weights = _weights((row for row in known.values() if _counts(row, state)), state)  # 3.
+    known, apart = {**carried, **again}, not_learned(state)
+    weights = _weights((row for row in known.values() if row.sequence not in apart), state)  # 3.
     known = {
-        record_id: replace(row, weight=weights[row.label]) if _counts(row, state) else row
+        record_id: row if row.sequence in apart else replace(row, weight=weights[row.label])
         for record_id, row in known.items()
     }
     rows = tuple(
@@ -101,7 +101,7 @@ def recomputed(
         encoder=encoder,
         statistics=applied(
             nothing,
-            [row for row in known.values() if _counts(row, state)],
+            [row for row in known.values() if row.sequence not in apart],
             index,
         ),
         journal=state.journal.replaced(rows),
@@ -164,11 +164,6 @@ def _map(state: TaskState, again: Mapping[str, Row]) -> FeatureMap | None:
         new.append(now.features)
     dim = state.encoder.dim
     return fit_map(stacked(old, dim), stacked(new, dim))
-
-
-def _counts(row: Row, state: TaskState) -> bool:
-    """Whether a row is learned, not set apart."""
-    return row.sequence not in not_learned(state)
 
 
 def _clocks(reread: Reread, state: TaskState, config: TaskConfig) -> dict[str, float]:
