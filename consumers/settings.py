@@ -80,10 +80,25 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[float, Field(gt=0)] = 20.0
     """Longest time for draining and leaving; then a role ends with status 1. Give whoever stops it
     (`terminationGracePeriodSeconds`) more."""
+    stall_seconds: Annotated[float, Field(ge=1)] = 60.0
+    """How long a partition with records to read, or the event loop, may stand still. Then the role
+    seeks back to what it committed, joins its group anew, and at last ends with status 1."""
+    work_stall_seconds: Annotated[float, Field(ge=1)] = 600.0
+    """How long work in hand (a fit, an upload, answers) may give no sign of getting on; more than a
+    store or a broker may keep it waiting."""
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Port of `/live`, `/ready` and `/status` over HTTP; 0: none."""
+    health_host: str = "127.0.0.1"
+    """Address that `health_port` listens on; `0.0.0.0` for probes from outside."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal, else `json`."""
     tasks_file: Annotated[TasksFile, Field(exclude=True)] = TasksFile()
+
+    @property
+    def finish_seconds(self) -> float:
+        """Time for the work in hand when a role is told to stop; the rest is for leaving."""
+        return self.shutdown_seconds / 2
 
     @property
     def broker_given(self) -> bool:

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Protocol
 
 from consumers.batches import PartitionBatch, Place
 from consumers.dead_letters import FloodGuard
+from consumers.health.condition import Condition
 from consumers.inference.answers import Current, Entry, answer
 from consumers.inference.events import (
     FollowEnded,
@@ -33,8 +34,8 @@ from schemas.prediction import Prediction
 from schemas.topics import PREDICTIONS, TEXTS, TEXTS_DEAD
 
 ROLE = "serve"
-FINISH_WITHIN_SECONDS = 10.0
-"""Time for the answers in hand when the role is told to stop."""
+LOOK_AGAIN_SECONDS = 5.0
+"""How often a text that waits for a version is looked at, news or not: a sign of life."""
 
 
 class Versions(Protocol):
@@ -44,8 +45,15 @@ class Versions(Protocol):
         """Begin to follow."""
         ...
 
+    beat_at: float
+    """When it last looked for news, by `time.monotonic`."""
+
     def find(self, task: str) -> Predictor | None:
         """The current predictor of a task."""
+        ...
+
+    def numbers(self) -> Mapping[str, int]:
+        """The version that is loaded, by task."""
         ...
 
     def close(self) -> None:
@@ -121,14 +129,28 @@ class Serve:
 
     async def stop(self) -> None:
         """Publish and commit the answers in hand, then end the follower."""
-        lanes = list(self._lanes.values())
+        lanes, within = list(self._lanes.values()), self._settings.finish_seconds
         for lane in lanes:
             lane.close()
         self._wake()  # those that hold a text look, and find that they are closed
-        await asyncio.gather(*(lane.finish(within_seconds=FINISH_WITHIN_SECONDS) for lane in lanes))
+        await asyncio.gather(*(lane.finish(within_seconds=within) for lane in lanes))
         if self._versions is not None:
             await asyncio.to_thread(self._versions.close)
         self._executor.shutdown()
+
+    def condition(self) -> Condition:
+        """Which version answers each task; the slowest lane, or the follower, sets the beat."""
+        versions = self._versions
+        if versions is None:
+            return Condition(not_ready="the follower has not started")
+        busy = [lane.beat_at for lane in self._lanes.values() if lane.busy]
+        numbers = versions.numbers()
+        return Condition(
+            working_on="answers" if busy else "following versions",
+            beat_at=min([*busy, versions.beat_at]),
+            not_ready="" if numbers else "no version is loaded yet",
+            tasks={task: {"version": number} for task, number in sorted(numbers.items())},
+        )
 
     def _read(self, record: RawRecord) -> Entry:
         try:
@@ -205,7 +227,7 @@ class Serve:
                 seconds=round(seconds, 1),
             )
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), max(seconds, 0.0))
+            await asyncio.wait_for(self._news.wait(), min(max(seconds, 0.0), LOOK_AGAIN_SECONDS))
 
     def _on_event(self, event: FollowerEvent) -> None:
         """Called in the follower's thread."""

@@ -82,6 +82,8 @@ class Follower:
         self._serving: Mapping[str, Predictor] = {}
         self._changed = threading.Condition()
         self._closing = threading.Event()
+        self.beat_at = time.monotonic()
+        """When it last looked for news, by `time.monotonic`; a version is loaded between two."""
         self._failure: BaseException | None = None
         self._delay = ""
         self._thread = threading.Thread(target=self._run, name="freshet-follower", daemon=True)
@@ -132,6 +134,10 @@ class Follower:
             raise StopError("the follower has ended by a fault") from self._failure
         return self._serving.get(task)
 
+    def numbers(self) -> dict[str, int]:
+        """The version that is loaded, by task."""
+        return {task: predictor.version for task, predictor in self._serving.items()}
+
     def current(self, task: str, *, timeout: float = 0.0) -> Predictor:
         """The current predictor of a task, waiting up to `timeout` seconds for its first.
 
@@ -164,6 +170,7 @@ class Follower:
 
     def _step(self) -> None:
         """Read what was announced; load what is due, once the end of the topic has been seen."""
+        self.beat_at = time.monotonic()
         try:
             records = self._reader.poll(timeout_seconds=self._patience())
         except (KafkaError, OSError) as e:
@@ -177,6 +184,7 @@ class Follower:
             pending = self._backlog.due(now=time.monotonic())
             if pending is None:
                 return
+            self.beat_at = time.monotonic()
             self._load(pending)
 
     def _patience(self) -> float:

@@ -5,7 +5,9 @@ is a redelivery, which the lineage recognises and the events' ids make harmless.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord
@@ -13,6 +15,7 @@ from pydantic import ValidationError
 
 from consumers.batches import PartitionBatch, Place
 from consumers.control import ControlReader, GivenCommand
+from consumers.health.condition import Condition
 from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
@@ -32,8 +35,13 @@ from consumers.training.messages import (
     Tip,
 )
 from consumers.training.outlet import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Outlet
-from consumers.training.refreshes import Refreshes
-from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
+from consumers.training.refreshes import Refreshes, found_out_again
+from consumers.training.worker import (
+    WorkerDiedError,
+    WorkerHandle,
+    WorkerNotReadyError,
+    until_ready,
+)
 from model.errors import StopError
 from model.lineage import LineageEntry
 from schemas.control import Action
@@ -58,7 +66,8 @@ class TrainingHandler:
         self._log = get_log(role="train")
         self._backlog = Backlog()
         self._changed = asyncio.Condition()
-        self._worker = WorkerHandle(settings, self._advanced)
+        self._worker = WorkerHandle(settings, self._advanced, self._wake)
+        self._turned_at, self._stopping = time.monotonic(), False
         # Partitions come and go while `batch` waits: what it still holds then is read again.
         self._epoch = 0
         self._streak = FailureStreak(settings.max_failed_windows)
@@ -99,13 +108,26 @@ class TrainingHandler:
                 self._changed.notify_all()
 
     async def stop(self) -> None:
-        """Abandon the round in hand: what it had not committed will be redelivered."""
+        """Let the round in hand end and be announced, for a while; else it is redelivered."""
+        self._stopping = True
+        await self._begin_anew(frozenset())  # frees a batch that waits for room
         if self._runner is not None:
+            await asyncio.wait({self._runner}, timeout=self._settings.finish_seconds)
             self._runner.cancel()
             await asyncio.wait({self._runner})
         if self._control is not None:
             await self._control.stop()
         await self._worker.stop()
+
+    def condition(self) -> Condition:
+        """The worker's, with the signs of life of what is around it."""
+        worker = self._worker.condition()
+        beats = (worker.beat_at, self._turned_at, self._outlet.beat_at)
+        return replace(worker, beat_at=max(beats), tasks=self._backlog.waiting())
+
+    async def _wake(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _obey(self, command: GivenCommand) -> None:
         """Queue what a command asks for."""
@@ -133,29 +155,21 @@ class TrainingHandler:
         self._backlog.add(Waiting(window, record))
 
     async def _run(self) -> None:
-        """Learn what waits, refresh what is due, until cancelled or stopped by an error."""
-        await self._started()
-        while True:
+        """Learn what waits, refresh what is due, until stopped; a worker that died is replaced."""
+        while not self._stopping:
+            await until_ready(self._worker, self._log)
             await self._wait_for_work()
-            await self._work()
-
-    async def _started(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                await self._worker.start()
-            except WorkerNotReadyError as error:
-                self._log.warning("start_retried", error=str(error), pause_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                return
+            if self._worker.up and not self._stopping:
+                await self._work()
 
     async def _wait_for_work(self) -> None:
         async with self._changed:
             if not self._backlog and not self._refreshes:
                 self._log.info("training_idle", backlog=0)
-            await self._changed.wait_for(lambda: bool(self._backlog) or bool(self._refreshes))
+            await self._changed.wait_for(
+                lambda: self._backlog or self._refreshes or self._stopping or not self._worker.up
+            )
+        self._turned_at = time.monotonic()
 
     async def _work(self) -> None:
         # A refresh that is due goes first: a stream that is never idle would starve it.
@@ -250,7 +264,7 @@ class TrainingHandler:
             self._log.warning(
                 "training_retried", task=task, error=reply.error, reason=reply.message, pause=pause
             )
-            if reply.tip_moved and _found_out_again(request):
+            if reply.tip_moved and found_out_again(request):
                 return None
             if not reply.tip_moved:
                 await asyncio.sleep(pause)
@@ -275,13 +289,6 @@ class TrainingHandler:
 
     def _advanced(self, news: Advanced) -> None:
         self._log.info("training_progress", stage=news.stage, **news.fields)
-
-
-def _found_out_again(request: Round) -> bool:
-    """Whether the next window of the task finds out anew if this is due; a command is not."""
-    if isinstance(request, Refresh):
-        return request.commanded_at is None
-    return isinstance(request, GiveUpRefresh)
 
 
 def run(settings: Settings) -> int:

@@ -1,6 +1,6 @@
 """The windows that wait to be learned, and how far their topic may be committed."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -42,6 +42,11 @@ class Backlog:
     def passed(self, record: ConsumerRecord) -> None:
         """Note that a record was read, whether or not it brought a window."""
         self._next_offset[record.topic, record.partition] = record.offset + 1
+
+    def waiting(self) -> dict[str, dict[str, int]]:
+        """How many windows wait, by task."""
+        counts = Counter(item.window.task for item in self._waiting.values())
+        return {task: {"waiting_windows": count} for task, count in counts.items()}
 
     def next_of_one_task(
         self,

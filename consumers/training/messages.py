@@ -93,6 +93,12 @@ class Advanced(_Message):
     fields: dict[str, Any]
 
 
+class Beat(_Message):
+    """The worker computes, whether or not there is news."""
+
+    type: Literal["beat"] = "beat"
+
+
 class Committed(_Message):
     """Done. `entry` is empty where an earlier entry accounts for all that was asked."""
 
@@ -117,7 +123,7 @@ class Failed(_Message):
     tip_moved: bool = False
 
 
-Reply = Annotated[Ready | Advanced | Committed | Failed, Field(discriminator="type")]
+Reply = Annotated[Ready | Advanced | Beat | Committed | Failed, Field(discriminator="type")]
 
 REQUEST: TypeAdapter[Tip | Round] = TypeAdapter(Request)
-REPLY: TypeAdapter[Ready | Advanced | Committed | Failed] = TypeAdapter(Reply)
+REPLY: TypeAdapter[Ready | Advanced | Beat | Committed | Failed] = TypeAdapter(Reply)

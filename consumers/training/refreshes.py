@@ -1,7 +1,14 @@
 """Which encoders are to be refreshed: those that are due, and those that somebody asks for."""
 
 from consumers.control import GivenCommand
-from consumers.training.messages import Refresh
+from consumers.training.messages import GiveUpRefresh, Refresh, Round
+
+
+def found_out_again(request: Round) -> bool:
+    """Whether the next window of the task finds out anew if this is due; a command is not."""
+    if isinstance(request, Refresh):
+        return request.commanded_at is None
+    return isinstance(request, GiveUpRefresh)
 
 
 class Refreshes:

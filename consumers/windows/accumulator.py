@@ -89,6 +89,10 @@ class WindowAccumulator:
         """
         return min((window.start for window in self._open.values()), default=self._position)
 
+    def waiting(self) -> dict[str, int]:
+        """Records in open windows, by task."""
+        return {task: len(window.ids) for task, window in self._open.items()}
+
     def add(self, arrivals: Iterable[Arrival], *, now: datetime) -> list[TrainingWindow]:
         """Take records in offset order and return the windows that they close.
 

@@ -5,6 +5,7 @@ every crash is a redelivery: the open windows are read again from the log, which
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from functools import lru_cache
 from consumers.batches import PartitionBatch, Place
 from consumers.control import ControlReader, GivenCommand
 from consumers.dead_letters import FloodGuard, dead_letter_of
+from consumers.health.condition import Condition
 from consumers.publisher import Outgoing
 from consumers.records import BadRecordError, RawRecord, valid_labeled_text
 from consumers.role import RoleKafka, watched
@@ -111,6 +113,13 @@ class WindowsHandler:
             await asyncio.wait({self._ticking})
         if self._control is not None:
             await self._control.stop()
+
+    def condition(self) -> Condition:
+        """How many records wait in open windows, by task."""
+        waiting: Counter[str] = Counter()
+        for held in self._partitions.values():
+            waiting.update(held.accumulator.waiting())
+        return Condition(tasks={task: {"open_records": count} for task, count in waiting.items()})
 
     async def _remind(self, place: Place, held: _Partition) -> None:
         """Tell an accumulator that has just begun of the commands given before."""

@@ -9,6 +9,7 @@ import pytest
 
 from consumers.batches import PartitionBatch
 from consumers.control import GivenCommand
+from consumers.health.condition import Condition
 from consumers.settings import Settings
 from consumers.training import agent
 from consumers.training.agent import TrainingHandler
@@ -67,6 +68,13 @@ class Worker:
             self.heard.set()
         reply = self.replies.get(type(request), DONE)
         return reply.pop(0) if isinstance(reply, list) else reply
+
+    @property
+    def up(self) -> bool:
+        return not self.stopped
+
+    def condition(self) -> Condition:
+        return Condition()
 
     async def stop(self) -> None:
         self.stopped = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,6 +54,13 @@ def made(tmp_path: Path) -> tuple[Worker, io.StringIO]:
 def with_learner(worker: Worker, learner: Learner) -> Worker:
     worker._learner = learner  # type: ignore[assignment]
     return worker
+
+
+def handle_of(died: Callable[[], Awaitable[None]] | None = None) -> WorkerHandle:
+    async def nothing() -> None:
+        pass
+
+    return WorkerHandle(Settings(), lambda _: None, died or nothing)
 
 
 def said(out: io.StringIO) -> Any:
@@ -143,7 +151,7 @@ def test_a_worker_that_is_not_ready_is_ended_and_its_reason_is_handed_on(
     answers_with(failed, monkeypatch)
 
     async def run() -> int | None:
-        handle = WorkerHandle(Settings(), lambda _: None)
+        handle = handle_of()
         with pytest.raises(error, match="no answer"):
             await handle.start()
         return handle.pid
@@ -157,7 +165,7 @@ def test_a_worker_that_is_ready_stays_up_until_it_is_stopped(
     answers_with(Ready(), monkeypatch)
 
     async def run() -> tuple[int | None, int | None]:
-        handle = WorkerHandle(Settings(), lambda _: None)
+        handle = handle_of()
         await handle.start()
         while_up = handle.pid
         await handle.stop()
