@@ -161,7 +161,10 @@ class Watchdog:
             self._ill.discard(gone)
         well = []
         for place, reading in look.partitions.items():
-            trace = self._traces.setdefault(place, _Trace(look.now, reading.position))
+            trace = self._traces.get(place)
+            if trace is None:
+                self._traces[place] = _Trace(look.now, reading.position)
+                continue
             moved = _advanced(trace.position, reading.position)
             if moved:
                 trace.moved_at = look.now
