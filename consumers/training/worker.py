@@ -74,7 +74,7 @@ class WorkerHandle:
         """
         if self.up:
             return
-        self._ready = False
+        self._ready = self._stopping = False
         self._begin("starting the worker")
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -19,8 +19,8 @@ from consumers.consumer_thread import ConsumerThread
 class Stall:
     """Which client has stopped reading, and whether a seek came since."""
 
-    def __init__(self, cure: str) -> None:
-        self._cure = cure
+    def __init__(self, cure: str, partition: int | None) -> None:
+        self._cure, self._partition = cure, partition
         self._client: Any = None
         self._sought = False
 
@@ -30,23 +30,27 @@ class Stall:
         cured = {"seek": self._sought, "renew": client is not self._client, "exit": False}
         return not cured[self._cure]
 
+    def concerns(self, place: TP) -> bool:
+        return self._partition is None or place.partition == self._partition
+
     def saw(self, client: Any, records: Mapping[TP, Any]) -> None:
-        if self._client is None and any(place.partition == 0 for place in records):
+        if self._client is None and any(map(self.concerns, records)):
             self._client = client
 
     def sought(self) -> None:
         self._sought = self._client is not None
 
 
-def install(cure: str) -> None:
-    stall = Stall(cure)
+def install(cure: str, *, partition: int | None = 0) -> None:
+    """Patch the client; without a partition it stops reading all of them."""
+    stall = Stall(cure, partition)
     fetch, seek = ConsumerThread._fetch_records, ConsumerThread._seek_to_committed
 
     async def fetch_some(
         self: ConsumerThread, consumer: Any, active: set[TP], **more: Any
     ) -> Mapping[TP, Any]:
         if stall.holds(consumer):
-            active = {place for place in active if place.partition != 0}
+            active = {place for place in active if not stall.concerns(place)}
         if not active:
             await asyncio.sleep(0.1)
             return {}

@@ -14,7 +14,7 @@ from tests.integration.test_restarts import check_books
 from tests.integration.texts import TASK, labeled
 
 WINDOW = 40
-STALL_SECONDS = 4.0
+STALL_SECONDS = 10.0
 STATUS_OF_A_STALL = 1
 
 
