@@ -21,7 +21,7 @@ from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, Waiting
-from consumers.training.failures import FailureStreak
+from consumers.training.failures import FailureStreak, LearningStoppedError
 from consumers.training.held_back import held_back
 from consumers.training.messages import (
     Advanced,
@@ -42,7 +42,6 @@ from consumers.training.worker import (
     WorkerNotReadyError,
     until_ready,
 )
-from model.errors import StopError
 from model.lineage import LineageEntry
 from schemas.control import Action
 from schemas.topics import TRAINING_WINDOWS
@@ -54,10 +53,6 @@ HELD_BACK_SECONDS = 1.0
 """How exactly the schedule of an offline task is kept."""
 
 
-class LearningStoppedError(StopError):
-    """The worker says that nothing can go well until a person changes something."""
-
-
 class TrainingHandler:
     """Keeps the backlog, asks the worker, publishes and commits."""
 
@@ -67,7 +62,7 @@ class TrainingHandler:
         self._backlog = Backlog()
         self._changed = asyncio.Condition()
         self._worker = WorkerHandle(settings, self._advanced, self._wake)
-        self._turned_at, self._stopping = time.monotonic(), False
+        self._turned_at, self._in_round, self._stopping = time.monotonic(), False, False
         # Partitions come and go while `batch` waits: what it still holds then is read again.
         self._epoch = 0
         self._streak = FailureStreak(settings.max_failed_windows)
@@ -112,7 +107,8 @@ class TrainingHandler:
         self._stopping = True
         await self._begin_anew(frozenset())  # frees a batch that waits for room
         if self._runner is not None:
-            await asyncio.wait({self._runner}, timeout=self._settings.finish_seconds)
+            if self._in_round:
+                await asyncio.wait({self._runner}, timeout=self._settings.finish_seconds)
             self._runner.cancel()
             await asyncio.wait({self._runner})
         if self._control is not None:
@@ -160,7 +156,9 @@ class TrainingHandler:
             await until_ready(self._worker, self._log)
             await self._wait_for_work()
             if self._worker.up and not self._stopping:
+                self._in_round = True
                 await self._work()
+                self._in_round = False
 
     async def _wait_for_work(self) -> None:
         async with self._changed:

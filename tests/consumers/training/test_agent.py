@@ -12,6 +12,7 @@ from consumers.control import GivenCommand
 from consumers.health.condition import Condition
 from consumers.settings import Settings
 from consumers.training import agent
+from consumers.training import worker as worker_module
 from consumers.training.agent import TrainingHandler
 from consumers.training.messages import Committed, Failed, GiveUpRefresh, Learn, Refresh, Tip
 from consumers.training.worker import WorkerNotReadyError
@@ -54,24 +55,29 @@ class Worker:
         self.starts = list(starts)
         self.replies = replies or {}
         self.asked: list[Any] = []
-        self.stopped = False
-        self.heard = asyncio.Event()
+        self.stopped = self.dead = False
+        self.starts_made = 0
+        self.heard, self.go_on = asyncio.Event(), asyncio.Event()
+        self.go_on.set()
         self.until: type = Learn
 
     async def start(self) -> None:
         if self.starts:
             raise self.starts.pop(0)
+        if self.starts_made == 0 or self.dead:
+            self.starts_made, self.dead = self.starts_made + 1, False
 
     async def ask(self, request: Any) -> Any:
         self.asked.append(request)
         if isinstance(request, self.until):
             self.heard.set()
+            await self.go_on.wait()
         reply = self.replies.get(type(request), DONE)
         return reply.pop(0) if isinstance(reply, list) else reply
 
     @property
     def up(self) -> bool:
-        return not self.stopped
+        return not self.dead
 
     def condition(self) -> Condition:
         return Condition()
@@ -104,6 +110,7 @@ Play = Callable[..., Broker]
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     """Runs a handler with this worker through a scene, within bounds."""
     monkeypatch.setattr(agent, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(worker_module, "FIRST_PAUSE_SECONDS", 0.0)
 
     def run(worker: Worker, scene: Scene, *given: GivenCommand) -> Broker:
         async def played() -> Broker:
@@ -323,3 +330,78 @@ def test_a_command_that_cannot_be_obeyed_is_written_down_with_who_and_why(play: 
     assert worker.asked[-1].reason == (
         "commanded by ops: the style guide changed: NotFiniteError: the loss is not finite"
     )
+
+
+def test_a_round_in_hand_is_finished_and_committed_when_the_role_is_told_to_stop(
+    play: Play,
+) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, 1))
+        await worker.heard.wait()
+        asyncio.get_running_loop().call_later(0.2, worker.go_on.set)
+
+    assert play(worker, scene).committed == [{PLACE: 2}]
+    assert worker.stopped
+
+
+def test_a_fit_that_takes_too_long_is_abandoned_and_nothing_of_it_committed(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        monkeypatch.setattr(
+            handler, "_settings", handler._settings.model_copy(update={"shutdown_seconds": 0.4})
+        )
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+
+    assert play(worker, scene).committed == []
+    assert worker.stopped
+
+
+def test_no_round_is_begun_after_the_role_was_told_to_stop(play: Play) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+        await handler.batch(batch(1))
+        asyncio.get_running_loop().call_later(0.2, worker.go_on.set)
+
+    assert play(worker, scene).committed == [{PLACE: 1}]
+
+
+def test_a_worker_that_died_while_nothing_was_to_do_is_replaced_at_once(play: Play) -> None:
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+        worker.dead = True
+        await handler._wake()
+        while worker.starts_made < 2:  # noqa: ASYNC110 - within the limit of `play`
+            await asyncio.sleep(0)
+
+    assert play(worker, scene).failed == []
+
+
+def test_its_condition_says_how_many_windows_wait(play: Play) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+    seen: list[Condition] = []
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, 1))
+        await worker.heard.wait()
+        seen.append(handler.condition())
+        worker.go_on.set()
+
+    play(worker, scene)
+    assert [list(condition.tasks.values()) for condition in seen] == [[{"waiting_windows": 2}]]
+    assert seen[0].beat_at > 0

@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import os
+import signal
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +14,15 @@ from typing import Any
 import pytest
 
 from consumers.settings import Settings
-from consumers.training.messages import REPLY, Committed, Failed, GiveUpRefresh, Ready, Refresh
+from consumers.training.messages import (
+    REPLY,
+    Beat,
+    Committed,
+    Failed,
+    GiveUpRefresh,
+    Ready,
+    Refresh,
+)
 from consumers.training.worker import WorkerHandle, WorkerNotReadyError
 from consumers.training.worker_process import Worker
 from model.errors import ConfigError, FreshetError, StopError, StoreUnavailableError
@@ -185,3 +196,52 @@ def answers_with(reply: Ready | Failed, monkeypatch: pytest.MonkeyPatch) -> None
         return await spawn("/bin/sh", "-c", program, "sh", reply.model_dump_json(), **options)
 
     monkeypatch.setattr("asyncio.create_subprocess_exec", in_its_place)
+
+
+def test_a_worker_that_ends_by_itself_is_told_of_and_one_that_is_stopped_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers_with(Ready(), monkeypatch)
+
+    async def run() -> list[str]:
+        told, died = [], asyncio.Event()
+
+        async def tell() -> None:
+            told.append(handle.condition().not_ready)
+            died.set()
+
+        handle = handle_of(tell)
+        await handle.start()
+        assert (handle.up, handle.condition().not_ready) == (True, "")
+        assert handle.pid is not None
+        os.kill(handle.pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            await died.wait()
+        await handle.start()
+        await handle.stop()
+        return told
+
+    assert asyncio.run(run()) == ["the worker process is not ready"]
+
+
+def test_the_condition_names_what_the_worker_is_asked_for_and_its_beat_moves_on() -> None:
+    handle = handle_of()
+    handle._begin("refresh of news")
+    first = handle.condition()
+    assert first.working_on == "refresh of news"
+    assert first.not_ready
+    handle._begin("refresh of news")
+    assert handle.condition().beat_at >= first.beat_at
+
+
+def test_a_beat_is_a_word_of_the_worker_that_any_thread_may_say(
+    made: tuple[Worker, io.StringIO],
+) -> None:
+    worker, out = made
+    threads = [threading.Thread(target=worker.say, args=(Beat(),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = out.getvalue().splitlines()
+    assert [REPLY.validate_json(line) for line in lines] == [Beat()] * 8
