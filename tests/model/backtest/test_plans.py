@@ -75,7 +75,7 @@ def test_without_the_log_every_plan_has_the_memory_and_naive_still_none() -> Non
     plans = [named_plan(name, TaskConfig(), asked) for name in ("default", "naive")]
 
     assert [plan.config.refresh.read_log for plan in plans] == [False, False]
-    assert [plan.config.replay_memory.records for plan in plans] == [40, 1]
+    assert [plan.config.replay_memory.records for plan in plans] == [40, 0]
 
 
 @pytest.mark.parametrize("name", known_plans())
