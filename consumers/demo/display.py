@@ -21,6 +21,8 @@ from schemas.evaluation import EvaluationEvent, Outcome
 REFRESH_SECONDS = 0.2
 WIDE = 150
 """Columns from which the answers stand beside the versions instead of below."""
+OF_A_REFRESH = {"rereading": "a refresh; reads at most", "recomputing": "encodes anew"}
+"""Stages of a refresh that last, beside the fit, in words."""
 COLOURS = {Outcome.PROMOTED: "green", Outcome.REJECTED: "yellow", Outcome.FAILED: "red"}
 
 
@@ -115,6 +117,8 @@ class PlainDisplay:
                 known = key in self._evaluated
                 self._evaluated.add(key)
                 return [] if known else [words.evaluated(evaluation)]
+            case TrainingProgressed(stage, fields) if stage in OF_A_REFRESH:
+                return [f"training: {OF_A_REFRESH[stage]} {fields['records']} records"]
             case TrainingProgressed(stage, fields):
                 return self._progressed(stage, fields.get("step"), fields.get("steps"))
             case SetAside(what, letter):
