@@ -168,7 +168,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _renew(self) -> None:
         old = self._ensure_consumer()
-        topics = old.subscription()
+        topics = set(old.subscription())
         # Whole, or not at all: a client that does not leave would hold partitions for nobody.
         await asyncio.wait_for(old.stop(), RENEW_SECONDS)
         self._consumer = self._create_consumer(loop=self.thread_loop)

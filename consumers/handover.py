@@ -32,9 +32,10 @@ class Handover:
         """Counts assignments and revocations; the group's generation changes only after."""
         self.in_hand: PartitionBatch | None = None
         """The batch that the handler is taking right now."""
-        self.in_hand_since = 0.0
         self.tried_at = 0.0
-        """When it was handed over for the last time. Both by `time.monotonic`."""
+        """When it was handed over for the last time, by `time.monotonic`."""
+        self.handed = 0
+        """Batches that were handed over so far."""
         self._next: dict[Place, int] = {}
         self._ending = asyncio.Event()
         self._free = asyncio.Event()
@@ -77,7 +78,7 @@ class Handover:
     async def _taken(self, batch: PartitionBatch) -> bool:
         """Hand a batch over, again where the handler says so; False: the role has failed."""
         pause = FIRST_PAUSE_SECONDS
-        self.in_hand_since = time.monotonic()
+        self.handed += 1
         while (fresh := self._fresh(batch)) is not None:
             self.in_hand, self.tried_at = fresh, time.monotonic()
             turn = self.turn

@@ -46,8 +46,8 @@ class InHand(Protocol):
 
     held: frozenset[Place]
     in_hand: PartitionBatch | None
-    in_hand_since: float
     tried_at: float
+    handed: int
 
 
 class Supervisor:
@@ -105,7 +105,7 @@ class Supervisor:
         partitions = {p: Reading(self._consumer().reached(p), ends.get(p)) for p in held}
         condition = self._condition()
         work = self._work(condition)
-        look = Look(time.monotonic(), partitions, work)
+        look = Look(time.monotonic(), partitions, work, self._handover.handed)
         verdict = self._watchdog.observe(look)
         self.tell(
             partitions=partitions,
@@ -126,7 +126,7 @@ class Supervisor:
             return Work(condition.working_on, beat_at) if condition.working_on else None
         what = condition.working_on or f"a batch of {batch.topic}/{batch.partition}"
         beat_at = max(self._handover.tried_at, beat_at if condition.working_on else 0.0)
-        return Work(what, beat_at, blocks_since=self._handover.in_hand_since)
+        return Work(what, beat_at, blocks=True)
 
     async def _heal(
         self, step: Step, verdict: Verdict, partitions: Mapping[Place, Reading]

