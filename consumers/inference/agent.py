@@ -128,14 +128,15 @@ class Serve:
             await lane.put(entries)
 
     async def stop(self) -> None:
-        """Publish and commit the answers in hand, then end the follower."""
+        """Publish and commit the answers in hand, while the follower ends: it may be at a load."""
         lanes, within = list(self._lanes.values()), self._settings.finish_seconds
         for lane in lanes:
             lane.close()
         self._wake()  # those that hold a text look, and find that they are closed
-        await asyncio.gather(*(lane.finish(within_seconds=within) for lane in lanes))
+        ending = [lane.finish(within_seconds=within) for lane in lanes]
         if self._versions is not None:
-            await asyncio.to_thread(self._versions.close)
+            ending.append(asyncio.to_thread(self._versions.close))
+        await asyncio.gather(*ending)
         self._executor.shutdown()
 
     def condition(self) -> Condition:
