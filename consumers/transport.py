@@ -38,7 +38,7 @@ class Consumer(driver.Consumer):
     ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch once and yield each partition's records as one message."""
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(self.can_resume_flow.wait())
         async with self._fetching:
             records, _active = await self._wait_next_records(timeout)
             turn = role_of(self.app).conveyor.turn
