@@ -1,0 +1,185 @@
+"""Each named point fires on real roles where its name says, once, and nothing is lost by it."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from consumers.processes import RoleProcess
+from schemas.topics import LABELED_TEXTS, TEXTS, TRAINING_WINDOWS
+from tests.faults.faulty_role import PROGRAM
+from tests.faults.plan import FaultPlan, Point, PointFault, fired_file, write_plan
+from tests.integration.conftest import Install
+from tests.integration.installation import Installation, encoded
+from tests.integration.test_restarts import check_books
+from tests.integration.texts import TASK, labeled, questions
+
+WINDOW = 40
+NAME = "crash"
+
+
+@pytest.fixture
+def here(install: Install) -> Installation:
+    return install(records=WINDOW)
+
+
+def crash_at(here: Installation, point: Point) -> dict[str, str]:
+    """The environment of a process that is killed at the first passage of a point."""
+    plan = FaultPlan(points=(PointFault(name=NAME, point=point, action="crash"),))
+    return write_plan(here.folder / "plan.json", plan)
+
+
+def fired_in(here: Installation) -> int | None:
+    """The process that was killed, if one was."""
+    file = fired_file(here.folder / "plan.json", NAME)
+    return int(json.loads(file.read_text())["pid"]) if file.exists() else None
+
+
+def await_kill(here: Installation, role: RoleProcess) -> None:
+    """Wait until the role is dead, by the fault and by nothing else."""
+    here.until(lambda: role.exit_status is not None, alive=False)
+    assert role.exit_status == -signal.SIGKILL, role.last_lines()
+    assert fired_in(here) == role.pid
+    here.read_on()
+
+
+def entries(here: Installation) -> list[Path]:
+    return sorted(Path(here.settings.store, "tasks", TASK).glob("lineage/*.json"))
+
+
+def attempts(here: Installation) -> list[Path]:
+    return sorted(Path(here.settings.store, "tasks", TASK).glob("attempts/*"))
+
+
+def test_windows_that_dies_between_publishing_and_committing_loses_and_repeats_nothing(
+    here: Installation,
+) -> None:
+    with here.roles("train", program=PROGRAM) as group:
+        crash = crash_at(here, "after_publish_before_ack")
+        windows = group.start("windows", environment=crash)
+        here.write(encoded(labeled(WINDOW)))
+        await_kill(here, windows)
+        assert len(here.windows()) == 1
+        assert here.committed("windows", LABELED_TEXTS) == 0
+        windows.start()
+        here.write(encoded(labeled(WINDOW, start=WINDOW)))
+        here.until(lambda: here.labels_learned(TASK) == 2 * WINDOW)
+    check_books(here, records=2 * WINDOW)
+
+
+def test_train_that_dies_between_announcing_and_committing_teaches_nothing_twice(
+    here: Installation,
+) -> None:
+    with here.roles("windows", program=PROGRAM) as group:
+        train = group.start("train", environment=crash_at(here, "after_publish_before_ack"))
+        here.write(encoded(labeled(WINDOW)))
+        await_kill(here, train)
+        assert here.labels_learned(TASK) == WINDOW
+        assert here.committed("train", TRAINING_WINDOWS) == 0
+        train.start()
+        here.write(encoded(labeled(WINDOW, start=WINDOW)))
+        here.until(lambda: here.labels_learned(TASK) == 2 * WINDOW)
+    check_books(here, records=2 * WINDOW)
+
+
+def test_train_that_dies_between_the_entry_and_its_announcement_announces_it_later(
+    here: Installation,
+) -> None:
+    with here.roles("windows", program=PROGRAM) as group:
+        train = group.start("train", environment=crash_at(here, "after_commit_before_publish"))
+        here.write(encoded(labeled(WINDOW)))
+        await_kill(here, train)
+        assert len(entries(here)) == 1
+        assert not here.evaluations()
+        assert not here.versions()
+        train.start()
+        here.until(lambda: bool(here.versions()))
+    check_books(here, records=WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("point", "lost"), [("after_upload_before_commit", 1), ("after_commit_before_reply", 0)]
+)
+def test_a_worker_that_dies_beside_its_entry_commits_the_round_once(
+    here: Installation, point: Point, lost: int
+) -> None:
+    with here.roles("windows", program=PROGRAM) as group:
+        train = group.start("train", environment=crash_at(here, point))
+        here.write(encoded(labeled(WINDOW)))
+        here.until(lambda: here.labels_learned(TASK) == WINDOW)
+        assert train.running
+        workers = [line["pid"] for line in here.logged("train", "worker_started")]
+        assert workers[0] == fired_in(here)
+        assert len(workers) == 2
+    assert len(entries(here)) == 1
+    assert len(attempts(here)) == 1 + lost
+    check_books(here, records=WINDOW)
+
+
+def test_serve_that_dies_between_publishing_and_committing_answers_again(
+    here: Installation,
+) -> None:
+    with here.roles("windows", "train", program=PROGRAM) as group:
+        serve = group.start("serve", environment=crash_at(here, "after_publish_before_ack"))
+        here.await_serve()
+        here.write(encoded(labeled(WINDOW)))
+        here.ask(questions(10))
+        await_kill(here, serve)
+        assert len(here.predictions()) == 10
+        assert here.committed("serve", TEXTS) == 0
+        serve.start()
+        here.ask(questions(10, start=10))
+        here.until(lambda: len(here.predictions()) == 20)
+    here.until(lambda: here.committed("serve", TEXTS) == 20)
+    assert len(here.records["predictions"]) == 30
+
+
+def test_serve_that_dies_with_a_loaded_version_in_hand_swaps_to_it_when_it_starts_again(
+    here: Installation,
+) -> None:
+    with here.roles("windows", "train", program=PROGRAM) as group:
+        serve = group.start("serve", environment=crash_at(here, "during_swap"))
+        here.await_serve()
+        here.write(encoded(labeled(WINDOW)))
+        here.ask(questions(10))
+        await_kill(here, serve)
+        assert here.versions()
+        assert not here.logged("serve", "version_swapped")
+        assert not here.predictions()
+        serve.start()
+        here.until(lambda: len(here.predictions()) == 10)
+    assert here.logged("serve", "version_swapped")
+
+
+def raise_then_wait(here: Installation, *points: Point) -> dict[str, str]:
+    """At each point the first passage raises and the second takes its time."""
+    raised = [PointFault(name=f"raise-{n}", point=p, action="raise") for n, p in enumerate(points)]
+    slow = [
+        PointFault(name=f"slow-{n}", point=p, action="slow", seconds=0.3, nth=2)
+        for n, p in enumerate(points)
+    ]
+    path = here.folder / points[0] / "plan.json"
+    return write_plan(path, FaultPlan(points=(*raised, *slow)))
+
+
+def test_what_raises_or_is_slow_at_a_point_is_tried_again_and_ends_no_role(
+    here: Installation,
+) -> None:
+    with here.roles(program=PROGRAM) as group:
+        group.start("windows", environment=raise_then_wait(here, "after_publish_before_ack"))
+        in_train: tuple[Point, ...] = (
+            "after_upload_before_commit", "after_commit_before_reply",
+            "after_commit_before_publish", "after_publish_before_ack",
+        )  # fmt: skip
+        group.start("train", environment=raise_then_wait(here, *in_train))
+        in_serve: tuple[Point, ...] = ("during_swap", "after_publish_before_ack")
+        group.start("serve", environment=raise_then_wait(here, *in_serve))
+        here.await_serve()
+        for number in range(4):
+            here.write(encoded(labeled(WINDOW, start=number * WINDOW)))
+            here.ask(questions(10, start=10 * number))
+            here.until(lambda: here.labels_learned(TASK) == (number + 1) * WINDOW)  # noqa: B023
+            here.until(lambda: len(here.predictions()) == 10 * (number + 1))  # noqa: B023
+    check_books(here, records=4 * WINDOW)
+    assert len(list(here.folder.glob("raise-*.fired"))) == len(in_train)
