@@ -1,0 +1,183 @@
+"""Carries out a timeline: each fault begins and ends at its time."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from tests.faults.crew import Crew
+from tests.faults.plan import (
+    ClockJump,
+    FaultPlan,
+    PointFault,
+    StoreFault,
+    armed_file,
+    fired_file,
+    write_plan,
+)
+from tests.faults.schedule import Fault, Kind
+
+PLAN = "plan.json"
+
+
+class Killable(Protocol):
+    """A broker that can be killed and started again, with its data."""
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    def start(self) -> object:
+        """Start it, and return when it answers."""
+        ...
+
+
+def plans_of(faults: Sequence[Fault], folder: Path) -> dict[str, dict[str, str]]:
+    """Write the plan of every role that needs one; its environment, by the role's name."""
+    names = {fault.target for fault in faults if _in_a_plan(fault) is not None}
+    made = {}
+    for name in sorted(names):
+        parts = [_in_a_plan(fault) for fault in faults if fault.target == name]
+        plan = FaultPlan(
+            points=tuple(part for part in parts if isinstance(part, PointFault)),
+            store=tuple(part for part in parts if isinstance(part, StoreFault)),
+            clocks=tuple(part for part in parts if isinstance(part, ClockJump)),
+        )
+        made[name] = write_plan(folder / name / PLAN, plan)
+    return made
+
+
+class _Step(NamedTuple):
+    at: float
+    number: int
+    fault: Fault
+    begins: bool
+
+
+class Injector:
+    """Begins and ends faults; `healed` once all are over and the brokers answer again.
+
+    Args:
+        faults: of the timeline.
+        crew: the roles.
+        brokers: by the target's name.
+        folder: where `plans_of` wrote the plans.
+        told: called with each step that was carried out.
+    """
+
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        crew: Crew,
+        brokers: Mapping[str, Killable],
+        folder: Path,
+        told: Callable[[Fault, bool], None] = lambda _fault, _begins: None,
+    ) -> None:
+        self._crew, self._brokers, self._folder, self._told = crew, brokers, folder, told
+        steps = [_Step(fault.at, fault.number, fault, begins=True) for fault in faults]
+        steps += [_Step(fault.ends, fault.number, fault, begins=False) for fault in faults]
+        # Of one moment what begins comes first, so that a fault without a length has both.
+        self._steps = sorted(steps, key=lambda step: (step.at, not step.begins, step.number))
+        self._starting: list[threading.Thread] = []
+        self._down: set[str] = set()
+
+    def step(self, elapsed: float) -> None:
+        """Carry out what is due."""
+        while self._steps and self._steps[0].at <= elapsed:
+            step = self._steps.pop(0)
+            (self._begin if step.begins else self._end)(step.fault)
+            self._told(step.fault, step.begins)
+
+    @property
+    def healed(self) -> bool:
+        """Whether no fault is on any more."""
+        return not self._steps and not any(thread.is_alive() for thread in self._starting)
+
+    def fired(self, fault: Fault) -> bool:
+        """Whether a fault of a plan has come to pass; others always do."""
+        inside = _in_a_plan(fault)
+        return inside is None or fired_file(self._plan(fault), inside.name).exists()
+
+    def _begin(self, fault: Fault) -> None:
+        crew, name = self._crew, fault.target
+        match fault.kind:
+            case Kind.KILL:
+                crew.kill(name, down_seconds=fault.seconds, with_worker=fault.amount > 0)
+            case Kind.TERMINATE:
+                crew.terminate(name, down_seconds=fault.seconds)
+            case Kind.KILL_WORKER:
+                crew.kill_worker(name)
+            case Kind.PAUSE:
+                crew.pause(name)
+            case Kind.BROKER:
+                self._kill_broker(name)
+            case Kind.STORM:
+                for extra in self._extras(fault):
+                    crew.join(extra)
+            case _:
+                if fault.kind is Kind.CRASH:
+                    crew.expect_end(name)
+                inside = _in_a_plan(fault)
+                if inside is not None:
+                    armed_file(self._plan(fault), inside.name).touch()
+
+    def _end(self, fault: Fault) -> None:
+        match fault.kind:
+            case Kind.PAUSE:
+                self._crew.resume(fault.target)
+            case Kind.BROKER:
+                self._start_broker(fault.target)
+            case Kind.STORM:
+                for number, extra in enumerate(self._extras(fault)):
+                    self._crew.leave(extra, in_good_order=number % 2 == 0)
+            case _:
+                inside = _in_a_plan(fault)
+                if inside is not None:
+                    armed_file(self._plan(fault), inside.name).unlink(missing_ok=True)
+
+    def _kill_broker(self, name: str) -> None:
+        if name not in self._down:
+            self._down.add(name)
+            self._brokers[name].kill()
+
+    def _start_broker(self, name: str) -> None:
+        """In a thread: the other faults do not wait until it answers."""
+        if name in self._down:
+            self._down.discard(name)
+            thread = threading.Thread(target=self._brokers[name].start)
+            thread.start()
+            self._starting.append(thread)
+
+    def _extras(self, fault: Fault) -> list[str]:
+        return [f"{fault.target}-{fault.number}{number}" for number in range(int(fault.amount))]
+
+    def _plan(self, fault: Fault) -> Path:
+        return self._folder / fault.target / PLAN
+
+
+def _in_a_plan(fault: Fault) -> PointFault | StoreFault | ClockJump | None:
+    """What stands in the plan of its role, switched on while the fault lasts."""
+    name = f"f{fault.number}"
+    match fault.kind:
+        case Kind.CRASH:
+            return PointFault.model_validate(
+                {
+                    "name": name,
+                    "point": fault.point,
+                    "action": "crash",
+                    "nth": fault.nth,
+                    "switched": True,
+                }
+            )
+        case Kind.STORE_ERROR:
+            return StoreFault(
+                name=name, kind="error", rate=fault.amount, seed=fault.number, switched=True
+            )
+        case Kind.STORE_SLOW:
+            return StoreFault(name=name, kind="slow", seconds=fault.amount, switched=True)
+        case Kind.DISK_FULL:
+            return StoreFault(name=name, kind="full", switched=True)
+        case Kind.CLOCK:
+            return ClockJump(name=name, shift_seconds=fault.amount, switched=True)
+    return None

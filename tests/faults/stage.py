@@ -1,0 +1,117 @@
+"""One installation for one round: topics, store, two roles of each kind, producers, the tail."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from consumers.settings import Settings, load_settings
+from consumers.topics_admin import ensure_topics
+from schemas.topics import TOPICS
+from tests.faults.checker.tail import Tail
+from tests.faults.crew import Crew
+from tests.faults.feeder import Feeder
+from tests.faults.schedule import ROLES
+from tests.faults.stream import MAX_TEXT_CHARS, PARTITIONS, TASKS, asking_stream, labeled_stream
+from tests.integration.installation import environment_of, write_config
+
+LABELED_RATE, ASKING_RATE = 40.0, 10.0
+"""Records a second."""
+FIRST_RECORDS = 200
+WINDOW = 20
+DEFAULTS: dict[str, Any] = {"window": {"records": WINDOW, "max_idle_seconds": 3}}
+REFRESHING: dict[str, Any] = {
+    "refresh": {
+        "enabled": True,
+        "first_after_records": 100,
+        "every_records": 100,
+        "least_records": 20,
+        "min_records_per_label": 5,
+    }
+}
+"""Of one task: an encoder that is tuned anew is the longest round."""
+
+
+class Stage:
+    """What a round plays on; `close` ends all of it and deletes its topics.
+
+    Args:
+        servers: the brokers.
+        folder: of the round's store, logs and plans.
+        base_model: a tiny one.
+        cache: with its exported graph, so that no role pays for it.
+        own: variables of single roles.
+        seed: of the streams.
+        replication_factor: of the topics.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        *,
+        folder: Path,
+        base_model: Path,
+        cache: Path,
+        own: Mapping[str, Mapping[str, str]],
+        seed: int,
+        replication_factor: int = 1,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        tasks = {**dict.fromkeys(TASKS), "centre": REFRESHING}
+        config = write_config(
+            folder / "tasks.yaml", base_model, records=WINDOW, defaults=DEFAULTS, tasks=tasks
+        )
+        self.settings: Settings = load_settings(
+            bootstrap_servers=servers,
+            prefix=f"c{uuid.uuid4().hex[:8]}-",
+            partitions=PARTITIONS,
+            replication_factor=replication_factor,
+            store=str(folder / "store"),
+            cache=cache,
+            config=config,
+            device="cpu",
+            session_timeout_seconds=6.0,
+            max_text_chars=MAX_TEXT_CHARS,
+        )
+        ensure_topics(self.settings)
+        self.store = Path(self.settings.store)
+        self.crew = Crew(logs=folder / "logs", environment=environment_of(self.settings), own=own)
+        self.tail = Tail(servers.split(","), prefix=self.settings.prefix)
+        prefix = self.settings.prefix
+        self.labeled = Feeder(
+            servers, prefix=prefix, stream=labeled_stream(seed), rate=LABELED_RATE
+        )
+        self.asking = Feeder(servers, prefix=prefix, stream=asking_stream(seed), rate=ASKING_RATE)
+
+    def start(self) -> None:
+        """Start every role."""
+        for name in ROLES:
+            self.crew.join(name)
+
+    def feed_first(self, seconds: float) -> None:
+        """Write what every task needs for its first version, and no more."""
+        if self.labeled.sent.total() < FIRST_RECORDS:
+            self.labeled.step(seconds)
+
+    def feed(self, seconds: float) -> None:
+        """Write what is due."""
+        self.labeled.step(seconds)
+        self.asking.step(seconds)
+
+    def close(self) -> None:
+        """End the roles, leave the broker, delete the topics."""
+        self.crew.kill_all()
+        self.tail.close()
+        for feeder in (self.labeled, self.asking):
+            feeder.close()
+        options = {"bootstrap_servers": self.settings.bootstrap_servers.split(",")}
+        admin: Any = KafkaAdminClient(**options)
+        try:
+            admin.delete_topics([self.settings.topic(topic.name) for topic in TOPICS])
+        except KafkaError:
+            pass  # they are in nobody's way
+        finally:
+            admin.close()
