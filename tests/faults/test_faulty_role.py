@@ -182,4 +182,6 @@ def test_what_raises_or_is_slow_at_a_point_is_tried_again_and_ends_no_role(
             here.until(lambda: here.labels_learned(TASK) == (number + 1) * WINDOW)  # noqa: B023
             here.until(lambda: len(here.predictions()) == 10 * (number + 1))  # noqa: B023
     check_books(here, records=4 * WINDOW)
-    assert len(list(here.folder.glob("raise-*.fired"))) == len(in_train)
+    num_points = 1 + len(in_train) + len(in_serve)
+    assert len(list(here.folder.glob("*/raise-*.fired"))) == num_points
+    assert len(list(here.folder.glob("*/slow-*.fired"))) == num_points
