@@ -16,7 +16,6 @@ from tests.integration.test_restarts import check_books
 from tests.integration.texts import TASK, labeled, questions
 
 WINDOW = 40
-NAME = "crash"
 
 
 @pytest.fixture
@@ -24,23 +23,27 @@ def here(install: Install) -> Installation:
     return install(records=WINDOW)
 
 
-def crash_at(here: Installation, point: Point) -> dict[str, str]:
-    """The environment of a process that is killed at the first passage of a point."""
-    plan = FaultPlan(points=(PointFault(name=NAME, point=point, action="crash"),))
-    return write_plan(here.folder / "plan.json", plan)
+def crash_at(here: Installation, *points: Point) -> dict[str, str]:
+    """The environment of a process that is killed at the first passage of each point."""
+    crashes = [PointFault(name=name_of(point), point=point, action="crash") for point in points]
+    return write_plan(here.folder / "plan.json", FaultPlan(points=tuple(crashes)))
 
 
-def fired_in(here: Installation) -> int | None:
-    """The process that was killed, if one was."""
-    file = fired_file(here.folder / "plan.json", NAME)
+def name_of(point: Point) -> str:
+    return point.replace("_", "-")
+
+
+def fired_in(here: Installation, point: Point) -> int | None:
+    """The process that was killed there, if one was."""
+    file = fired_file(here.folder / "plan.json", name_of(point))
     return int(json.loads(file.read_text())["pid"]) if file.exists() else None
 
 
-def await_kill(here: Installation, role: RoleProcess) -> None:
+def await_kill(here: Installation, role: RoleProcess, *, at: Point) -> None:
     """Wait until the role is dead, by the fault and by nothing else."""
     here.until(lambda: role.exit_status is not None, alive=False)
     assert role.exit_status == -signal.SIGKILL, role.last_lines()
-    assert fired_in(here) == role.pid
+    assert fired_in(here, at) == role.pid
     here.read_on()
 
 
@@ -59,7 +62,7 @@ def test_windows_that_dies_between_publishing_and_committing_loses_and_repeats_n
         crash = crash_at(here, "after_publish_before_ack")
         windows = group.start("windows", environment=crash)
         here.write(encoded(labeled(WINDOW)))
-        await_kill(here, windows)
+        await_kill(here, windows, at="after_publish_before_ack")
         assert len(here.windows()) == 1
         assert here.committed("windows", LABELED_TEXTS) == 0
         windows.start()
@@ -68,14 +71,21 @@ def test_windows_that_dies_between_publishing_and_committing_loses_and_repeats_n
     check_books(here, records=2 * WINDOW)
 
 
-def test_train_that_dies_between_announcing_and_committing_teaches_nothing_twice(
+def test_train_that_dies_on_both_sides_of_the_announcement_teaches_and_announces_once(
     here: Installation,
 ) -> None:
     with here.roles("windows", program=PROGRAM) as group:
-        train = group.start("train", environment=crash_at(here, "after_publish_before_ack"))
+        crashes = crash_at(here, "after_commit_before_publish", "after_publish_before_ack")
+        train = group.start("train", environment=crashes)
         here.write(encoded(labeled(WINDOW)))
-        await_kill(here, train)
+        await_kill(here, train, at="after_commit_before_publish")
+        assert len(entries(here)) == 1
+        assert not here.evaluations()
+        assert not here.versions()
+        train.start()
+        await_kill(here, train, at="after_publish_before_ack")
         assert here.labels_learned(TASK) == WINDOW
+        assert here.versions()
         assert here.committed("train", TRAINING_WINDOWS) == 0
         train.start()
         here.write(encoded(labeled(WINDOW, start=WINDOW)))
@@ -83,37 +93,23 @@ def test_train_that_dies_between_announcing_and_committing_teaches_nothing_twice
     check_books(here, records=2 * WINDOW)
 
 
-def test_train_that_dies_between_the_entry_and_its_announcement_announces_it_later(
+def test_a_worker_that_dies_on_both_sides_of_the_entry_commits_the_round_once(
     here: Installation,
 ) -> None:
+    points: tuple[Point, ...] = ("after_upload_before_commit", "after_commit_before_reply")
     with here.roles("windows", program=PROGRAM) as group:
-        train = group.start("train", environment=crash_at(here, "after_commit_before_publish"))
-        here.write(encoded(labeled(WINDOW)))
-        await_kill(here, train)
-        assert len(entries(here)) == 1
-        assert not here.evaluations()
-        assert not here.versions()
-        train.start()
-        here.until(lambda: bool(here.versions()))
-    check_books(here, records=WINDOW)
-
-
-@pytest.mark.parametrize(
-    ("point", "lost"), [("after_upload_before_commit", 1), ("after_commit_before_reply", 0)]
-)
-def test_a_worker_that_dies_beside_its_entry_commits_the_round_once(
-    here: Installation, point: Point, lost: int
-) -> None:
-    with here.roles("windows", program=PROGRAM) as group:
-        train = group.start("train", environment=crash_at(here, point))
+        train = group.start("train", environment=crash_at(here, *points))
         here.write(encoded(labeled(WINDOW)))
         here.until(lambda: here.labels_learned(TASK) == WINDOW)
         assert train.running
         workers = [line["pid"] for line in here.logged("train", "worker_started")]
-        assert workers[0] == fired_in(here)
-        assert len(workers) == 2
+        assert workers[:2] == [fired_in(here, point) for point in points]
+        assert len(workers) == 3
+        retried = [line["reason"] for line in here.logged("train", "training_retried")]
+        assert len(retried) == 2
+        assert all("ended with status -9" in reason for reason in retried)
     assert len(entries(here)) == 1
-    assert len(attempts(here)) == 1 + lost
+    assert len(attempts(here)) == 2, "the first round's files are nobody's"
     check_books(here, records=WINDOW)
 
 
@@ -125,7 +121,7 @@ def test_serve_that_dies_between_publishing_and_committing_answers_again(
         here.await_serve()
         here.write(encoded(labeled(WINDOW)))
         here.ask(questions(10))
-        await_kill(here, serve)
+        await_kill(here, serve, at="after_publish_before_ack")
         assert len(here.predictions()) == 10
         assert here.committed("serve", TEXTS) == 0
         serve.start()
@@ -143,7 +139,7 @@ def test_serve_that_dies_with_a_loaded_version_in_hand_swaps_to_it_when_it_start
         here.await_serve()
         here.write(encoded(labeled(WINDOW)))
         here.ask(questions(10))
-        await_kill(here, serve)
+        await_kill(here, serve, at="during_swap")
         assert here.versions()
         assert not here.logged("serve", "version_swapped")
         assert not here.predictions()
@@ -182,4 +178,6 @@ def test_what_raises_or_is_slow_at_a_point_is_tried_again_and_ends_no_role(
             here.until(lambda: here.labels_learned(TASK) == (number + 1) * WINDOW)  # noqa: B023
             here.until(lambda: len(here.predictions()) == 10 * (number + 1))  # noqa: B023
     check_books(here, records=4 * WINDOW)
-    assert len(list(here.folder.glob("raise-*.fired"))) == len(in_train)
+    num_points = 1 + len(in_train) + len(in_serve)
+    assert len(list(here.folder.glob("*/raise-*.fired"))) == num_points
+    assert len(list(here.folder.glob("*/slow-*.fired"))) == num_points
