@@ -1,60 +1,40 @@
-"""`python -m tests.faults [--rounds N] [--seed S]`: the campaign; see `make faults`."""
+"""`python -m tests.faults`: the campaign; see `make faults`."""
 
-import argparse
-import shutil
-import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
-from consumers.broker import LocalKafka
-from model.config import EncoderConfig
-from model.encoder import Encoder
-from model.onnx_export import load_template
-from tests.faults.round import Round, drawn, prepared
-from tests.faults.stage import Stage
-from tests.model.tiny import write_tiny_encoder
+import typer
+
+from tests.faults.campaign import FAULTS, SECONDS, Ground, play, replay
+from tests.faults.report import Books, write_report
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--faults", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=25.0)
-    parser.add_argument("--folder", type=Path, default=None)
-    given = parser.parse_args()
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="freshet-faults-"))
-    base = write_tiny_encoder(folder / "base-model" / "tiny")
-    cache = folder / "cache"
-    load_template(
-        Encoder.load(str(base), config=EncoderConfig(base_model=str(base)), device="cpu"), cache
-    )
-    failed = 0
-    with LocalKafka(folder / "kafka") as broker:
-        for number in range(given.rounds):
-            seed = given.seed + number
-            here = folder / f"round-{seed}"
-            faults = drawn(seed, seconds=given.seconds, faults=given.faults)
-            own = prepared(faults, here / "plans")
-            stage = Stage(
-                broker.bootstrap_servers, folder=here, base_model=base, cache=cache, own=own, seed=seed
-            )
-            try:
-                outcome = Round(
-                    seed, faults=faults, stage=stage, brokers={"0": broker},
-                    folder=here / "plans", say=lambda line: print(line, flush=True),
-                ).play()
-            finally:
-                stage.close()
-            print(f"seed {seed}: recovery {outcome.recovery_seconds}, {dict(outcome.records)}, "
-                  f"entries {outcome.entries} versions {outcome.versions} exits {outcome.exits}", flush=True)
-            for violation in outcome.violations:
-                print("  VIOLATION", violation, flush=True)
-            failed += outcome.failed
-            if not outcome.failed:
-                shutil.rmtree(here / "store", ignore_errors=True)
-    return 1 if failed else 0
+def main(
+    *,
+    rounds: Annotated[int, typer.Option(help="How many.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the first round; each further has the next.")] = 1,
+    faults: Annotated[int, typer.Option(help="In one round.")] = FAULTS,
+    seconds: Annotated[
+        float, typer.Option(help="Over which the faults of a round begin.")
+    ] = SECONDS,
+    folder: Annotated[Path | None, typer.Option(help="Of brokers, stores and logs.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Markdown file of the result.")] = None,
+) -> None:
+    """Play rounds of faults; status 1 where a guarantee did not hold."""
+    ground = Ground.prepared(folder or Path(tempfile.mkdtemp(prefix="freshet-faults-")))
+    typer.echo(f"{rounds} rounds from seed {seed} in {ground.folder}")
+    books = Books()
+    for outcome in play(
+        range(seed, seed + rounds), ground, seconds=seconds, faults=faults, say=typer.echo
+    ):
+        books.add(outcome)
+        typer.echo(replay(outcome) if outcome.violations else f"seed {outcome.seed}: held")
+        typer.echo(books.line)
+        if report is not None:
+            write_report(report, books, first_seed=seed, faults=faults, seconds=seconds)
+    raise typer.Exit(1 if books.violations else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -1,6 +1,7 @@
 """The roles of one installation, kept up as an orchestrator would: what ends is started again."""
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -21,7 +22,14 @@ class Exit(NamedTuple):
 
     role: str
     status: int | None
-    last_line: str
+    last_lines: str
+
+    @property
+    def reason(self) -> str:
+        """The kind of role and what it named as its error."""
+        failed = [line for line in self.last_lines.splitlines() if '"role_failed"' in line]
+        error = json.loads(failed[-1])["kind"] if failed else f"status {self.status}"
+        return f"{self.role.partition('-')[0]}: {error}"
 
 
 class Crew:
@@ -70,8 +78,10 @@ class Crew:
         role = self.roles[name]
         if with_worker:
             role.kill()
-        else:
+        elif role.running:
             _signal(role.pid, signal.SIGKILL)
+            # A worker that was paused with it must run to see that it is alone.
+            self._signal_all(name, signal.SIGCONT)
 
     def terminate(self, name: str, *, down_seconds: float) -> None:
         """SIGTERM; it comes back after so many seconds."""
@@ -80,7 +90,8 @@ class Crew:
 
     def kill_worker(self, name: str) -> None:
         """kill -9 of the processes that a role has started."""
-        for pid in children_of(self.roles[name].pid):
+        role = self.roles[name]
+        for pid in children_of(role.pid) if role.running else ():
             _signal(pid, signal.SIGKILL)
 
     def expect_end(self, name: str) -> None:
@@ -131,11 +142,11 @@ class Crew:
 
     def _note(self, name: str, role: RoleProcess) -> None:
         if name not in self._expected:
-            self.exits.append(Exit(name, role.exit_status, role.last_lines(1)))
+            self.exits.append(Exit(name, role.exit_status, role.last_lines()))
 
     def _signal_all(self, name: str, number: signal.Signals) -> None:
         role = self.roles.get(name)
-        if role is not None and role.running and role.pid is not None:
+        if role is not None and role.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(role.pid, number)
 

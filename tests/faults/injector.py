@@ -1,11 +1,13 @@
 """Carries out a timeline: each fault begins and ends at its time."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from tests.faults.crew import Crew
+from kafka.errors import KafkaError
+
 from tests.faults.plan import (
     ClockJump,
     FaultPlan,
@@ -16,19 +18,25 @@ from tests.faults.plan import (
     write_plan,
 )
 from tests.faults.schedule import Fault, Kind
+from tests.faults.stage import Stage
+from tests.faults.tampering import Spoilt, spoil_newest
 
 PLAN = "plan.json"
 
 
-class Killable(Protocol):
-    """A broker that can be killed and started again, with its data."""
+class Brokers(Protocol):
+    """What the faults do to brokers."""
 
-    def kill(self) -> None:
-        """End it at once."""
+    def kill(self, node: str) -> None:
+        """End a node at once; nothing where too few would be left."""
         ...
 
-    def start(self) -> object:
-        """Start it, and return when it answers."""
+    def start(self, node: str) -> None:
+        """Start it where it is down, and return when it answers."""
+        ...
+
+    def move_leader(self, topic: str, partition: int) -> None:
+        """Let another node lead a partition."""
         ...
 
 
@@ -59,8 +67,8 @@ class Injector:
 
     Args:
         faults: of the timeline.
-        crew: the roles.
-        brokers: by the target's name.
+        stage: roles, store and topics.
+        brokers: below them.
         folder: where `plans_of` wrote the plans.
         told: called with each step that was carried out.
     """
@@ -69,18 +77,19 @@ class Injector:
         self,
         faults: Sequence[Fault],
         *,
-        crew: Crew,
-        brokers: Mapping[str, Killable],
+        stage: Stage,
+        brokers: Brokers,
         folder: Path,
         told: Callable[[Fault, bool], None] = lambda _fault, _begins: None,
     ) -> None:
-        self._crew, self._brokers, self._folder, self._told = crew, brokers, folder, told
+        self._stage, self._brokers, self._folder, self._told = stage, brokers, folder, told
+        self._crew = stage.crew
         steps = [_Step(fault.at, fault.number, fault, begins=True) for fault in faults]
         steps += [_Step(fault.ends, fault.number, fault, begins=False) for fault in faults]
         # Of one moment what begins comes first, so that a fault without a length has both.
         self._steps = sorted(steps, key=lambda step: (step.at, not step.begins, step.number))
         self._starting: list[threading.Thread] = []
-        self._down: set[str] = set()
+        self._spoilt: dict[int, Spoilt] = {}
 
     def step(self, elapsed: float) -> None:
         """Carry out what is due."""
@@ -100,6 +109,11 @@ class Injector:
         return inside is None or fired_file(self._plan(fault), inside.name).exists()
 
     def _begin(self, fault: Fault) -> None:
+        if (inside := _in_a_plan(fault)) is not None:
+            if fault.kind is Kind.CRASH:
+                self._crew.expect_end(fault.target)
+            armed_file(self._plan(fault), inside.name).touch()
+            return
         crew, name = self._crew, fault.target
         match fault.kind:
             case Kind.KILL:
@@ -110,44 +124,55 @@ class Injector:
                 crew.kill_worker(name)
             case Kind.PAUSE:
                 crew.pause(name)
-            case Kind.BROKER:
-                self._kill_broker(name)
             case Kind.STORM:
                 for extra in self._extras(fault):
                     crew.join(extra)
+            case Kind.TAMPER:
+                self._spoil(fault)
             case _:
-                if fault.kind is Kind.CRASH:
-                    crew.expect_end(name)
-                inside = _in_a_plan(fault)
-                if inside is not None:
-                    armed_file(self._plan(fault), inside.name).touch()
+                self._begin_below(fault)
+
+    def _begin_below(self, fault: Fault) -> None:
+        """What happens to the brokers and their logs."""
+        match fault.kind:
+            case Kind.BROKER:
+                self._brokers.kill(fault.target)
+            case Kind.LEADER:
+                place = self._stage.labeled_place(fault.target)
+                self._aside(lambda: self._brokers.move_leader(*place))
+            case Kind.RETENTION:
+                with suppress(KafkaError):  # the broker is away: nothing is deleted
+                    self._stage.delete_windowed(int(fault.target))
 
     def _end(self, fault: Fault) -> None:
+        if (inside := _in_a_plan(fault)) is not None:
+            armed_file(self._plan(fault), inside.name).unlink(missing_ok=True)
+            return
         match fault.kind:
             case Kind.PAUSE:
                 self._crew.resume(fault.target)
-            case Kind.BROKER:
-                self._start_broker(fault.target)
             case Kind.STORM:
                 for number, extra in enumerate(self._extras(fault)):
                     self._crew.leave(extra, in_good_order=number % 2 == 0)
-            case _:
-                inside = _in_a_plan(fault)
-                if inside is not None:
-                    armed_file(self._plan(fault), inside.name).unlink(missing_ok=True)
+            case Kind.TAMPER:
+                if (spoilt := self._spoilt.pop(fault.number, None)) is not None:
+                    spoilt.mend()
+            case Kind.BROKER:
+                self._aside(lambda: self._brokers.start(fault.target))
 
-    def _kill_broker(self, name: str) -> None:
-        if name not in self._down:
-            self._down.add(name)
-            self._brokers[name].kill()
+    def _spoil(self, fault: Fault) -> None:
+        """Spoil the newest version, and let a serve role start that must load it."""
+        versions = self._stage.tail.records["model-versions"]
+        spoilt = spoil_newest(self._stage.store, versions, cut=fault.amount > 0)
+        if spoilt is not None and not any(s.file == spoilt.file for s in self._spoilt.values()):
+            self._spoilt[fault.number] = spoilt
+        self._crew.kill(fault.target, down_seconds=0.0, with_worker=False)
 
-    def _start_broker(self, name: str) -> None:
-        """In a thread: the other faults do not wait until it answers."""
-        if name in self._down:
-            self._down.discard(name)
-            thread = threading.Thread(target=self._brokers[name].start)
-            thread.start()
-            self._starting.append(thread)
+    def _aside(self, work: Callable[[], None]) -> None:
+        """Do what takes its time in a thread: the other faults do not wait for it."""
+        thread = threading.Thread(target=work)
+        thread.start()
+        self._starting.append(thread)
 
     def _extras(self, fault: Fault) -> list[str]:
         return [f"{fault.target}-{fault.number}{number}" for number in range(int(fault.amount))]

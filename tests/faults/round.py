@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from kafka.errors import KafkaError
@@ -12,17 +12,18 @@ from tests.faults.checker.evidence import Evidence, Violation
 from tests.faults.checker.lag import lag
 from tests.faults.checker.verify import verify
 from tests.faults.crew import Exit
-from tests.faults.injector import Injector, Killable, plans_of
-from tests.faults.schedule import Fault, ends, timeline
+from tests.faults.injector import Brokers, Injector
+from tests.faults.schedule import Fault, ends
 from tests.faults.stage import Stage
 from tests.faults.stream import TASKS
 
-BEGIN_WITHIN_SECONDS = 300.0
-RECOVER_WITHIN_SECONDS = 300.0
-"""After the last fault the system must be at the head of its topics within this time."""
+BEGIN_WITHIN_SECONDS = 900.0
+RECOVER_WITHIN_SECONDS = 900.0
+"""After the last fault the system must be at the head of its topics within this time. On idle cores
+it is there in a tenth of it; a busy machine must not look like a violation."""
 IN_FLIGHT_SECONDS = 3.0
 """What a second look does not find any more was under way at the first."""
-STEP_SECONDS = 0.05
+STEP_SECONDS, LOOK_SECONDS = 0.05, 1.0
 
 
 class NeverBeganError(Exception):
@@ -35,31 +36,30 @@ class Outcome:
 
     seed: int
     faults: tuple[Fault, ...]
-    violations: list[Violation]
+    fired: Counter[str]
+    """Faults by their kind that came to pass: a crash at a point waits for a passage of it."""
+    violations: tuple[Violation, ...]
     recovery_seconds: float | None
     """From the end of the last fault to the head of every topic; None: not within the limit."""
     records: Mapping[str, int]
     """Labeled texts by what they were meant to be, and texts that asked."""
-    starts: Mapping[str, int]
-    exits: list[Exit]
-    entries: int
-    versions: int
-    story: list[str] = field(default_factory=list)
-
-    @property
-    def failed(self) -> bool:
-        """Whether a guarantee did not hold."""
-        return bool(self.violations)
+    starts: int
+    """Of roles, the first ones included."""
+    exits: tuple[Exit, ...]
+    outcomes: Counter[str]
+    """Lineage entries by their outcome."""
+    story: tuple[str, ...]
+    """What happened when."""
 
 
 class Round:
-    """Plays the timeline of a seed.
+    """Plays a timeline.
 
     Args:
-        seed: decides faults and streams.
-        faults: the timeline.
+        seed: of the round.
+        faults: its timeline.
         stage: not yet started.
-        brokers: by the names of the timeline's targets.
+        brokers: below it.
         folder: where the plans lie.
         say: told what happens, a line at a time.
     """
@@ -70,17 +70,15 @@ class Round:
         *,
         faults: tuple[Fault, ...],
         stage: Stage,
-        brokers: Mapping[str, Killable],
+        brokers: Brokers,
         folder: Path,
         say: Callable[[str], None],
     ) -> None:
         self._seed, self._faults, self._stage, self._say = seed, faults, stage, say
         self._story: list[str] = []
-        self._began = time.monotonic()
-        self._last = self._began
-        self._looked = 0.0
+        self._began = self._last = self._looked = time.monotonic()
         self._injector = Injector(
-            faults, crew=stage.crew, brokers=brokers, folder=folder, told=self._told
+            faults, stage=stage, brokers=brokers, folder=folder, told=self._told
         )
 
     def play(self) -> Outcome:
@@ -88,37 +86,27 @@ class Round:
 
         1. Start the roles and wait until every task has a version: the system is at work.
         2. Carry out the timeline while records flow.
-        3. Stop the producers; the time from the end of the last fault to the head is the recovery.
+        3. Stop the producers; from the end of the last fault to the head it recovers.
         4. Check, twice where something is found: what is under way is no violation.
         """
         stage = self._stage
         # 1.
         stage.start()
         if not self._until(self._at_work, seconds=BEGIN_WITHIN_SECONDS, feed=stage.feed_first):
-            raise NeverBeganError("\n".join(f"{e}" for e in stage.crew.exits) or "no version came")
+            raise NeverBeganError("\n".join(f"{one}" for one in stage.crew.exits) or "no version")
         # 2.
         self._began = time.monotonic()
-        self._until(self._over, seconds=ends(self._faults) + 60, feed=stage.feed)
+        self._until(self._over, seconds=ends(self._faults) + BEGIN_WITHIN_SECONDS, feed=stage.feed)
         healed = time.monotonic()
+        self._note("no fault is on any more")
         # 3.
         done = self._until(self._at_the_head, seconds=RECOVER_WITHIN_SECONDS)
         recovery = time.monotonic() - healed if done else None
+        self._note("at the head of every topic" if done else "NOT at the head within the limit")
         # 4.
         violations = self._violations()
         stage.crew.stop()
-        evidence = self._evidence()
-        return Outcome(
-            seed=self._seed,
-            faults=self._faults,
-            violations=violations,
-            recovery_seconds=recovery,
-            records=Counter(stage.labeled.sent) + Counter(asking=stage.asking.sent.total()),
-            starts=stage.crew.starts,
-            exits=stage.crew.exits,
-            entries=sum(len(each) for each in evidence.lineages.values()),
-            versions=len(evidence.of("model-versions")),
-            story=self._story,
-        )
+        return self._outcome(tuple(violations), recovery)
 
     def _until(
         self,
@@ -132,8 +120,7 @@ class Round:
             now = time.monotonic()
             if now > deadline:
                 return False
-            if feed:
-                feed(now - self._last)
+            feed(now - self._last)
             self._last = now
             self._stage.tail.poll()
             self._stage.crew.tick()
@@ -142,7 +129,7 @@ class Round:
 
     def _at_work(self) -> bool:
         announced = {record.key for record in self._stage.tail.records["model-versions"]}
-        if announced < {task.encode() for task in TASKS} or not self._due_to_look():
+        if announced < {task.encode() for task in TASKS} or not self._time_to_look():
             return False
         try:
             serving = self._stage.tail.committed()["serve"]
@@ -155,19 +142,20 @@ class Round:
         return self._injector.healed
 
     def _at_the_head(self) -> bool:
-        if not self._due_to_look():
+        """Whether everything is written, read and committed, and every entry told."""
+        stage = self._stage
+        if not self._time_to_look() or not (stage.labeled.flush() and stage.asking.flush()):
             return False
-        if not (self._stage.labeled.flush() and self._stage.asking.flush()):
-            return False
+        entries = stage.entries()
         try:
-            evidence = self._evidence()
+            committed, ends_at = stage.tail.committed(), stage.tail.read_on()
         except KafkaError:
             return False
-        told = len({(r.key, r.json["sequence"]) for r in evidence.of("evaluation-events")})
-        return not lag(evidence) and told == sum(map(len, evidence.lineages.values()))
+        told = {(r.key, r.json["sequence"]) for r in stage.tail.records["evaluation-events"]}
+        return not lag(committed, ends_at) and len(told) == entries
 
-    def _due_to_look(self) -> bool:
-        due = time.monotonic() - self._looked > 0.5
+    def _time_to_look(self) -> bool:
+        due = time.monotonic() - self._looked > LOOK_SECONDS
         if due:
             self._looked = time.monotonic()
         return due
@@ -181,20 +169,31 @@ class Round:
         return [violation for violation in first if violation in again]
 
     def _evidence(self) -> Evidence:
-        settings = self._stage.settings
-        return self._stage.tail.evidence(self._stage.store, max_text_chars=settings.max_text_chars)
+        stage = self._stage
+        return stage.tail.evidence(stage.store, max_text_chars=stage.settings.max_text_chars)
+
+    def _outcome(self, violations: tuple[Violation, ...], recovery: float | None) -> Outcome:
+        stage, lineages = self._stage, self._evidence().lineages
+        entries = [entry for lineage in lineages.values() for entry in lineage.values()]
+        return Outcome(
+            seed=self._seed,
+            faults=self._faults,
+            fired=Counter(str(one.kind) for one in self._faults if self._injector.fired(one)),
+            violations=violations,
+            recovery_seconds=recovery,
+            records=Counter(stage.labeled.sent) + Counter(asking=stage.asking.sent.total()),
+            starts=stage.crew.starts.total(),
+            exits=tuple(stage.crew.exits),
+            outcomes=Counter(
+                f"{entry['kind']} {entry['evaluation']['outcome']}" for entry in entries
+            ),
+            story=tuple(self._story),
+        )
 
     def _told(self, fault: Fault, begins: bool) -> None:
-        line = f"{time.monotonic() - self._began:6.2f} s  {'begin' if begins else 'end':<5} {fault}"
+        self._note(f"{'begins' if begins else 'ends'}: {fault.words}")
+
+    def _note(self, what: str) -> None:
+        line = f"{time.monotonic() - self._began:7.2f} s  {what}"
         self._story.append(line)
         self._say(line)
-
-
-def drawn(seed: int, *, seconds: float, faults: int) -> tuple[Fault, ...]:
-    """The timeline of a round on a single broker."""
-    return timeline(seed, seconds=seconds, faults=faults)
-
-
-def prepared(faults: tuple[Fault, ...], folder: Path) -> dict[str, dict[str, str]]:
-    """The plans of a timeline, written; variables by role."""
-    return plans_of(faults, folder)

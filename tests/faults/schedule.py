@@ -35,6 +35,17 @@ class Kind(StrEnum):
     """The store takes no more files."""
     CLOCK = "clock"
     """The wall clock of a process jumps, and back."""
+    TAMPER = "tamper"
+    """A file of the newest version is changed or cut off, and the role that serves it starts anew;
+    then the file is whole again."""
+    RETENTION = "retention"
+    """The log loses what was windowed by now, learned or not."""
+    LEADER = "leader"
+    """Another node of a cluster leads a partition."""
+
+
+SINGLE = tuple(kind for kind in Kind if kind is not Kind.LEADER)
+"""What can happen on one broker."""
 
 
 class Fault(NamedTuple):
@@ -44,7 +55,7 @@ class Fault(NamedTuple):
     at: float
     kind: Kind
     target: str
-    """A role; a broker's number for `broker`."""
+    """A role; the kind of a role for `storm`, a node for `broker`, a partition for the log's."""
     seconds: float
     """How long it lasts: until the role is started again, the pause ends, the disk has room."""
     point: str = ""
@@ -52,18 +63,23 @@ class Fault(NamedTuple):
     nth: int = 1
     """Of `crash`: at which passage."""
     amount: float = 0.0
-    """Share of the operations that fail, seconds by which a clock jumps, joins of a storm; of
-    `kill` 1 where the worker is killed with its role."""
+    """Share of the operations that fail, seconds that they take, seconds by which a clock jumps,
+    joins of a storm; 1 where a worker is killed with its role, where a file is cut off."""
 
     @property
     def ends(self) -> float:
         """When it is over."""
         return self.at + self.seconds
 
+    @property
+    def words(self) -> str:
+        """What goes wrong, for a person."""
+        more = f" at passage {self.nth} of {self.point}" if self.point else ""
+        more += f" ({self.amount:g})" if self.amount else ""
+        return f"{self.kind} of {self.target}{more}"
+
     def __str__(self) -> str:
-        more = f" at {self.point} ({self.nth})" if self.point else ""
-        more += f", {self.amount:g}" if self.amount else ""
-        return f"{self.at:6.2f} s  {self.kind:<11} {self.target:<10} {self.seconds:5.2f} s{more}"
+        return f"{self.at:6.2f} s, for {self.seconds:5.2f} s: {self.words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +94,16 @@ MEANS = {
     Kind.TERMINATE: _Means(ROLES, 0.0, 3.0),
     Kind.KILL_WORKER: _Means(TRAIN, 0.0, 0.0),
     Kind.PAUSE: _Means(ROLES, 7.5, 10.0),
-    Kind.BROKER: _Means(("0",), 0.5, 5.0),
+    Kind.BROKER: _Means(("1",), 0.5, 5.0),
     Kind.STORM: _Means(("windows", "serve"), 4.0, 8.0),
     Kind.CRASH: _Means(ROLES, 6.0, 10.0),
     Kind.STORE_ERROR: _Means((*TRAIN, *SERVE), 3.0, 8.0),
     Kind.STORE_SLOW: _Means((*TRAIN, *SERVE), 3.0, 8.0),
     Kind.DISK_FULL: _Means(TRAIN, 3.0, 8.0),
     Kind.CLOCK: _Means(ROLES, 3.0, 8.0),
+    Kind.TAMPER: _Means(SERVE, 4.0, 8.0),
+    Kind.RETENTION: _Means(("0", "1"), 0.0, 0.0),
+    Kind.LEADER: _Means(("0", "1"), 0.0, 0.0),
 }
 
 POINTS = {
@@ -102,7 +121,12 @@ JUMPS = (-86_400.0, -600.0, 30.0, 3_600.0, 86_400.0)
 
 
 def timeline(
-    seed: int, *, seconds: float, faults: int, kinds: Sequence[Kind] = tuple(Kind)
+    seed: int,
+    *,
+    seconds: float,
+    faults: int,
+    kinds: Sequence[Kind] = SINGLE,
+    nodes: Sequence[str] = ("1",),
 ) -> tuple[Fault, ...]:
     """The faults of one round, in order: each kind before any comes up again.
 
@@ -111,6 +135,7 @@ def timeline(
         seconds: over which they begin.
         faults: how many.
         kinds: those to choose from.
+        nodes: the brokers.
     """
     draw = random.Random(f"timeline/{seed}")  # noqa: S311 - it must repeat, not surprise
     deck: list[Kind] = []
@@ -118,7 +143,7 @@ def timeline(
         deck += draw.sample(list(kinds), len(kinds))
     slot = seconds / max(1, faults)
     return tuple(
-        _drawn(draw, number, kind, at=round((number + draw.random()) * slot, 2))
+        _drawn(draw, number, kind, at=round((number + draw.random()) * slot, 2), nodes=nodes)
         for number, kind in enumerate(deck[:faults])
     )
 
@@ -128,14 +153,16 @@ def ends(faults: Sequence[Fault]) -> float:
     return max((fault.ends for fault in faults), default=0.0)
 
 
-def _drawn(draw: random.Random, number: int, kind: Kind, *, at: float) -> Fault:
+def _drawn(
+    draw: random.Random, number: int, kind: Kind, *, at: float, nodes: Sequence[str]
+) -> Fault:
     means = MEANS[kind]
-    target = draw.choice(means.targets)
+    target = draw.choice(nodes if kind is Kind.BROKER else means.targets)
     lasts = round(draw.uniform(means.shortest, means.longest), 2)
     point, nth, amount = "", 1, 0.0
     if kind is Kind.CRASH:
         point, nth = draw.choice(POINTS[target.partition("-")[0]]), draw.randint(1, 3)
-    elif kind is Kind.KILL:
+    elif kind in {Kind.KILL, Kind.TAMPER}:
         amount = float(draw.random() < 0.5)
     elif kind is Kind.STORM:
         amount = float(draw.randint(1, 2))

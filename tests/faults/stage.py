@@ -1,16 +1,17 @@
 """One installation for one round: topics, store, two roles of each kind, producers, the tail."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 
 from consumers.settings import Settings, load_settings
 from consumers.topics_admin import ensure_topics
-from schemas.topics import TOPICS
+from schemas.topics import LABELED_TEXTS, TOPICS
 from tests.faults.checker.tail import Tail
 from tests.faults.crew import Crew
 from tests.faults.feeder import Feeder
@@ -101,17 +102,38 @@ class Stage:
         self.labeled.step(seconds)
         self.asking.step(seconds)
 
+    def entries(self) -> int:
+        """How many lineage entries there are."""
+        return sum(1 for _ in self.store.glob("tasks/*/lineage/*.json"))
+
+    def labeled_place(self, partition: str) -> tuple[str, int]:
+        """A partition of the labeled texts, by the topic's name on the broker."""
+        return self.settings.topic(LABELED_TEXTS.name), int(partition)
+
+    def delete_windowed(self, partition: int) -> None:
+        """Delete, as retention does, what the windows role has committed, learned or not."""
+        self.tail.read_on()  # the checker must have seen it
+        held = self.tail.committed()["windows"].get((LABELED_TEXTS.name, partition), 0)
+        if held:
+            place = TopicPartition(*self.labeled_place(str(partition)))
+            with self._admin() as admin:
+                admin.delete_records({place: held})
+
     def close(self) -> None:
         """End the roles, leave the broker, delete the topics."""
         self.crew.kill_all()
         self.tail.close()
         for feeder in (self.labeled, self.asking):
             feeder.close()
-        options = {"bootstrap_servers": self.settings.bootstrap_servers.split(",")}
-        admin: Any = KafkaAdminClient(**options)
-        try:
+        with suppress(KafkaError), self._admin() as admin:  # left behind they are in nobody's way
             admin.delete_topics([self.settings.topic(topic.name) for topic in TOPICS])
-        except KafkaError:
-            pass  # they are in nobody's way
+
+    @contextmanager
+    def _admin(self) -> Iterator[Any]:
+        admin: Any = KafkaAdminClient(
+            bootstrap_servers=self.settings.bootstrap_servers.split(","), bootstrap_timeout_ms=5_000
+        )
+        try:
+            yield admin
         finally:
             admin.close()

@@ -84,7 +84,9 @@ class Ledger:
             self.taken[position] = entry["sequence"]
         return fresh, trimmed
 
-    def _taught(self, entry: dict[str, Any], fresh: list[Position], rows: list[Row]) -> set[Position]:
+    def _taught(
+        self, entry: dict[str, Any], fresh: list[Position], rows: list[Row]
+    ) -> set[Position]:
         taught: set[Position] = set()
         within = set(fresh)
         for row in rows:

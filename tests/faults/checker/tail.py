@@ -1,6 +1,6 @@
 """Reads every topic from its beginning with plain clients, and asks for committed offsets."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ TOPICS = (
 )  # fmt: skip
 ROLES = ("windows", "train", "serve")
 POLL_MS = 50
+ANSWER_WITHIN_MS = 5_000
 
 
 class Tail:
@@ -33,6 +34,7 @@ class Tail:
             "client_id": f"{prefix}checker",
             "reconnect_backoff_max_ms": 500,
         }
+        self._admin: Any = None
         self._consumer: Any = KafkaConsumer(
             **self._options,
             group_id=None,
@@ -53,6 +55,7 @@ class Tail:
     def close(self) -> None:
         """Leave the broker."""
         self._consumer.close(autocommit=False)
+        self._close_admin()
 
     def poll(self) -> None:
         """Take what has come since; nothing while the broker is away."""
@@ -72,7 +75,7 @@ class Tail:
         Raises:
             kafka.errors.KafkaError: the broker does not answer.
         """
-        ends = self._consumer.end_offsets(self._places)
+        ends = self._consumer.end_offsets(self._places, timeout_ms=ANSWER_WITHIN_MS)
         while any(self._consumer.position(place) < end for place, end in ends.items()):
             self.poll()
         return {(self._bare(place.topic), place.partition): end for place, end in ends.items()}
@@ -84,11 +87,7 @@ class Tail:
             kafka.errors.KafkaError: the broker does not answer.
         """
         groups = {f"{self._prefix}freshet-{role}": role for role in ROLES}
-        admin: Any = KafkaAdminClient(**self._options)
-        try:
-            found = admin.list_group_offsets(dict.fromkeys(groups))
-        finally:
-            admin.close()
+        found = self._asked(lambda admin: admin.list_group_offsets(dict.fromkeys(groups)))
         return {
             role: {
                 (self._bare(place.topic), place.partition): held.offset
@@ -114,6 +113,23 @@ class Tail:
             ends=ends,
             max_text_chars=max_text_chars,
         )
+
+    def _asked(self, question: Callable[[Any], Any]) -> Any:
+        """What an admin client says; after an error the next question gets a new one."""
+        try:
+            if self._admin is None:
+                self._admin = KafkaAdminClient(
+                    **self._options, bootstrap_timeout_ms=ANSWER_WITHIN_MS
+                )
+            return question(self._admin)
+        except KafkaError:
+            self._close_admin()
+            raise
+
+    def _close_admin(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
 
     def _bare(self, topic: str) -> str:
         return topic.removeprefix(self._prefix)
