@@ -5,15 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.config import EncoderConfig
-from model.encoder import Encoder
-from model.onnx_export import load_template
 from tests.faults.brokers import SingleNode, ThreeNodes
 from tests.faults.injector import plans_of
 from tests.faults.round import Outcome, Round
 from tests.faults.schedule import SINGLE, Fault, Kind, timeline
 from tests.faults.stage import Stage
-from tests.model.tiny import write_tiny_encoder
 
 FAULTS, SECONDS = 14, 28.0
 """Of one round: each kind once, two seconds apart, most lasting longer than that."""
@@ -46,11 +42,22 @@ class Ground:
 
     @classmethod
     def prepared(cls, folder: Path) -> "Ground":
-        """Write the tiny base model and export it."""
-        base, cache = write_tiny_encoder(folder / "base-model" / "tiny"), folder / "cache"
-        config = EncoderConfig(base_model=str(base))
-        load_template(Encoder.load(str(base), config=config, device="cpu"), cache)
+        """Write the tiny base model and export it, unless the folder has both."""
+        base, cache = folder / "base-model" / "tiny", folder / "cache"
+        if not cache.is_dir():
+            _write_base(base, cache)
         return cls(folder, base, cache)
+
+
+def _write_base(base: Path, cache: Path) -> None:
+    from model.config import EncoderConfig  # here: torch takes its seconds
+    from model.encoder import Encoder
+    from model.onnx_export import load_template
+    from tests.model.tiny import write_tiny_encoder
+
+    write_tiny_encoder(base)
+    config = EncoderConfig(base_model=str(base))
+    load_template(Encoder.load(str(base), config=config, device="cpu"), cache)
 
 
 def play(

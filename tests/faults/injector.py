@@ -19,7 +19,7 @@ from tests.faults.plan import (
 )
 from tests.faults.schedule import Fault, Kind
 from tests.faults.stage import Stage
-from tests.faults.tampering import Spoilt, spoil_newest
+from tests.faults.spoilt import Spoilt, spoil_newest
 
 PLAN = "plan.json"
 
@@ -163,9 +163,10 @@ class Injector:
     def _spoil(self, fault: Fault) -> None:
         """Spoil the newest version, and let a serve role start that must load it."""
         versions = self._stage.tail.records["model-versions"]
-        spoilt = spoil_newest(self._stage.store, versions, cut=fault.amount > 0)
-        if spoilt is not None and not any(s.file == spoilt.file for s in self._spoilt.values()):
-            self._spoilt[fault.number] = spoilt
+        if not self._spoilt:  # a file that is spoilt already must not be put back so
+            spoilt = spoil_newest(self._stage.store, versions, cut=fault.amount > 0)
+            if spoilt is not None:
+                self._spoilt[fault.number] = spoilt
         self._crew.kill(fault.target, down_seconds=0.0, with_worker=False)
 
     def _aside(self, work: Callable[[], None]) -> None:

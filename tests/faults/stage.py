@@ -79,7 +79,12 @@ class Stage:
         )
         ensure_topics(self.settings)
         self.store = Path(self.settings.store)
-        self.crew = Crew(logs=folder / "logs", environment=environment_of(self.settings), own=own)
+        environment = {
+            **environment_of(self.settings),
+            # Retention takes many windows at once here: that is no systemic fault.
+            "FRESHET_MAX_FAILED_WINDOWS": "1000",
+        }
+        self.crew = Crew(logs=folder / "logs", environment=environment, own=own)
         self.tail = Tail(servers.split(","), prefix=self.settings.prefix)
         prefix = self.settings.prefix
         self.labeled = Feeder(
@@ -112,8 +117,8 @@ class Stage:
 
     def delete_windowed(self, partition: int) -> None:
         """Delete, as retention does, what the windows role has committed, learned or not."""
-        self.tail.read_on()  # the checker must have seen it
         held = self.tail.committed()["windows"].get((LABELED_TEXTS.name, partition), 0)
+        self.tail.read_on()  # the checker must have seen it
         if held:
             place = TopicPartition(*self.labeled_place(str(partition)))
             with self._admin() as admin:

@@ -1,4 +1,4 @@
-"""Changes or cuts off a file of a version in the store, and makes it whole again."""
+"""The newest version with a damaged file, and how it is made whole again as if nothing had been."""
 
 import os
 from collections.abc import Sequence
@@ -6,36 +6,35 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.faults.checker.evidence import Record
+from tests.faults.tampering import damage, mend
 
 
 class Spoilt(NamedTuple):
     """A file that holds other bytes than it should."""
 
     file: Path
-    data: bytes
-    """What it held."""
+    held: bytes
+    """What it should hold."""
     times: tuple[int, int]
     """When it was read and written last, in nanoseconds."""
 
     def mend(self) -> None:
-        """Put back what it held, as if nothing had been."""
-        self.file.write_bytes(self.data)
+        """Put back what it held, and when it was written: the checker looks at both."""
+        mend(self.file, self.held)
         os.utime(self.file, ns=self.times)
 
 
 def spoil_newest(store: Path, versions: Sequence[Record], *, cut: bool) -> Spoilt | None:
-    """Spoil the head of the version that was announced last; None where there is none.
+    """Damage the head of the version that was announced last; None where there is none.
 
     Args:
         store: its folder.
         versions: the records of `model-versions`.
-        cut: whether it loses its second half, else one of its bits is turned.
+        cut: whether it loses its second half, else one of its bits is turned over.
     """
     if not versions:
         return None
     file = store / versions[-1].json["head"]["path"]
-    held, stat = file.read_bytes(), file.stat()
-    middle = len(held) // 2
-    turned = held[:middle] + bytes([held[middle] ^ 1]) + held[middle + 1 :]
-    file.write_bytes(held[:middle] if cut else turned)
+    stat = file.stat()
+    held = damage(file, "truncate" if cut else "flip")
     return Spoilt(file, held, (stat.st_atime_ns, stat.st_mtime_ns))
