@@ -87,14 +87,15 @@ class _Lasting(_Part):
 class StoreFault(_Lasting):
     """The object store fails, is slow, or has no room."""
 
-    kind: Literal["error", "slow", "full"]
-    """`full` refuses what writes data (`put`), as a local disk without room does."""
+    kind: Literal["error", "lost", "slow", "full"]
+    """`error` comes before the store does anything; with `lost` it does it and the answer is lost;
+    `full` refuses what writes data (`put`), as a local disk without room does."""
     rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the operations that meet it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the draws."""
     seconds: Seconds = 0.0
-    """How long `slow` waits, in the middle; the wait is uniform between zero and twice that."""
+    """How long `slow` waits before the operation."""
     operations: frozenset[Operation] = frozenset({"put", "get", "list", "rename", "delete"})
 
     @model_validator(mode="after")

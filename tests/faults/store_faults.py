@@ -44,21 +44,30 @@ class FaultyStore:
 
     def _faulty(self, operation: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
         def called(*arguments: Any, **options: Any) -> Any:
-            for fault, draw in self._faults:
-                if _concerns(fault, operation) and self._armed(fault):
-                    self._meet(fault, draw)
-            return original(*arguments, **options)
+            met = [fault for fault, draw in self._faults if self._meets(fault, draw, operation)]
+            for fault in met:
+                self._before(fault)
+            answer = original(*arguments, **options)
+            if any(fault.kind == "lost" for fault in met):
+                raise GenericError(NO_ANSWER)
+            return answer
 
         return called
 
-    def _meet(self, fault: StoreFault, draw: random.Random) -> None:
-        if draw.random() >= fault.rate:
-            return
-        note(self._path, fault.name)
-        if fault.kind == "slow":
-            time.sleep(draw.uniform(0, 2 * fault.seconds))
-        else:
-            raise GenericError(NO_ROOM if fault.kind == "full" else NO_ANSWER)
+    def _meets(self, fault: StoreFault, draw: random.Random, operation: Operation) -> bool:
+        met = _concerns(fault, operation) and self._armed(fault) and draw.random() < fault.rate
+        if met:
+            note(self._path, fault.name)
+        return met
+
+    def _before(self, fault: StoreFault) -> None:
+        match fault.kind:
+            case "slow":
+                time.sleep(fault.seconds)
+            case "full":
+                raise GenericError(NO_ROOM)
+            case "error":
+                raise GenericError(NO_ANSWER)
 
 
 def _concerns(fault: StoreFault, operation: Operation) -> bool:
