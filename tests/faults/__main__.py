@@ -11,7 +11,10 @@ from tests.faults.report import Books, write_report
 
 ROUNDS_OF_A_PAGE = 10
 
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
+
+@app.command()
 def main(
     *,
     rounds: Annotated[int, typer.Option(help="How many.")] = 100,
@@ -41,4 +44,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -11,7 +11,7 @@ from tests.faults.round import Outcome, Round
 from tests.faults.schedule import SINGLE, Fault, Kind, timeline
 from tests.faults.stage import Stage
 
-FAULTS, SECONDS = 14, 28.0
+FAULTS, SECONDS = 15, 30.0
 """Of one round: each kind once, two seconds apart, most lasting longer than that."""
 CLUSTER_EVERY = 5
 """Of so many seeds one is played on three nodes."""

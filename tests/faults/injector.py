@@ -18,8 +18,8 @@ from tests.faults.plan import (
     write_plan,
 )
 from tests.faults.schedule import Fault, Kind
-from tests.faults.stage import Stage
 from tests.faults.spoilt import Spoilt, spoil_newest
+from tests.faults.stage import Stage
 
 PLAN = "plan.json"
 
@@ -199,6 +199,10 @@ def _in_a_plan(fault: Fault) -> PointFault | StoreFault | ClockJump | None:
         case Kind.STORE_ERROR:
             return StoreFault(
                 name=name, kind="error", rate=fault.amount, seed=fault.number, switched=True
+            )
+        case Kind.STORE_LOST:
+            return StoreFault(
+                name=name, kind="lost", rate=fault.amount, seed=fault.number, switched=True
             )
         case Kind.STORE_SLOW:
             return StoreFault(name=name, kind="slow", seconds=fault.amount, switched=True)

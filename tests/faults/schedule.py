@@ -29,6 +29,8 @@ class Kind(StrEnum):
     """kill -9 at a named point."""
     STORE_ERROR = "store-error"
     """A share of what a process asks of the store fails."""
+    STORE_LOST = "store-lost"
+    """The store does what it is asked, and a share of its answers is lost."""
     STORE_SLOW = "store-slow"
     """The store takes its time."""
     DISK_FULL = "disk-full"
@@ -63,7 +65,7 @@ class Fault(NamedTuple):
     nth: int = 1
     """Of `crash`: at which passage."""
     amount: float = 0.0
-    """Share of the operations that fail, seconds that they take, seconds by which a clock jumps,
+    """Share of the operations that fail or whose answer is lost, seconds that they take, seconds by which a clock jumps,
     joins of a storm; 1 where a worker is killed with its role, where a file is cut off."""
 
     @property
@@ -98,6 +100,7 @@ MEANS = {
     Kind.STORM: _Means(("windows", "serve"), 4.0, 8.0),
     Kind.CRASH: _Means(ROLES, 6.0, 10.0),
     Kind.STORE_ERROR: _Means((*TRAIN, *SERVE), 3.0, 8.0),
+    Kind.STORE_LOST: _Means(TRAIN, 3.0, 8.0),
     Kind.STORE_SLOW: _Means((*TRAIN, *SERVE), 3.0, 8.0),
     Kind.DISK_FULL: _Means(TRAIN, 3.0, 8.0),
     Kind.CLOCK: _Means(ROLES, 3.0, 8.0),
@@ -168,7 +171,7 @@ def _drawn(
         amount = float(draw.randint(1, 2))
     elif kind is Kind.CLOCK:
         amount = draw.choice(JUMPS)
-    elif kind is Kind.STORE_ERROR:
+    elif kind in {Kind.STORE_ERROR, Kind.STORE_LOST}:
         amount = round(draw.uniform(0.2, 1.0), 2)
     elif kind is Kind.STORE_SLOW:
         amount = round(draw.uniform(0.05, 0.5), 2)
