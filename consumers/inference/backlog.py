@@ -79,8 +79,11 @@ class Backlog:
         self._served[pending.version.task] = pending.version.version
 
     def refuse(self, pending: Pending, *, now: float) -> None:
-        """It cannot be loaded as its files are; look again after a pause, since a file that was
-        damaged in the store may be put right, and there may be no other version to serve."""
+        """It cannot be loaded as its files are; look again after a pause.
+
+        A file that was damaged in the store may be put right, and a role that has just started has
+        no other version to serve.
+        """
         self._pending[pending.version.task] = replace(
             pending, due_at=now + REFUSED_PAUSE_SECONDS, refused=True
         )

@@ -22,6 +22,12 @@ from tests.faults.spoilt import Spoilt, spoil_newest
 from tests.faults.stage import Stage
 
 PLAN = "plan.json"
+STORE_KINDS = {
+    Kind.STORE_ERROR: "error",
+    Kind.STORE_LOST: "lost",
+    Kind.STORE_SLOW: "slow",
+    Kind.DISK_FULL: "full",
+}
 
 
 class Brokers(Protocol):
@@ -184,30 +190,23 @@ class Injector:
 
 def _in_a_plan(fault: Fault) -> PointFault | StoreFault | ClockJump | None:
     """What stands in the plan of its role, switched on while the fault lasts."""
-    name = f"f{fault.number}"
-    match fault.kind:
-        case Kind.CRASH:
-            return PointFault.model_validate(
-                {
-                    "name": name,
-                    "point": fault.point,
-                    "action": "crash",
-                    "nth": fault.nth,
-                    "switched": True,
-                }
-            )
-        case Kind.STORE_ERROR:
-            return StoreFault(
-                name=name, kind="error", rate=fault.amount, seed=fault.number, switched=True
-            )
-        case Kind.STORE_LOST:
-            return StoreFault(
-                name=name, kind="lost", rate=fault.amount, seed=fault.number, switched=True
-            )
-        case Kind.STORE_SLOW:
-            return StoreFault(name=name, kind="slow", seconds=fault.amount, switched=True)
-        case Kind.DISK_FULL:
-            return StoreFault(name=name, kind="full", switched=True)
-        case Kind.CLOCK:
-            return ClockJump(name=name, shift_seconds=fault.amount, switched=True)
-    return None
+    name, amount = f"f{fault.number}", fault.amount
+    if fault.kind is Kind.CRASH:
+        return PointFault.model_validate(
+            {
+                "name": name,
+                "point": fault.point,
+                "action": "crash",
+                "nth": fault.nth,
+                "switched": True,
+            }
+        )
+    if fault.kind is Kind.CLOCK:
+        return ClockJump(name=name, shift_seconds=amount, switched=True)
+    kind = STORE_KINDS.get(fault.kind)
+    if kind is None:
+        return None
+    how = {"seconds": amount} if kind == "slow" else {"rate": amount or 1.0}
+    return StoreFault.model_validate(
+        {"name": name, "kind": kind, "seed": fault.number, "switched": True, **how}
+    )

@@ -65,8 +65,9 @@ class Fault(NamedTuple):
     nth: int = 1
     """Of `crash`: at which passage."""
     amount: float = 0.0
-    """Share of the operations that fail or whose answer is lost, seconds that they take, seconds by which a clock jumps,
-    joins of a storm; 1 where a worker is killed with its role, where a file is cut off."""
+    """Share of the operations that fail or whose answer is lost, seconds that they take, seconds
+    by which a clock jumps, joins of a storm; 1 where a worker is killed with its role, or a file is
+    cut off."""
 
     @property
     def ends(self) -> float:
