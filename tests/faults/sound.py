@@ -49,6 +49,11 @@ class Sound:
         self.append("texts", b"{broken")
         self.append("texts.dead-letters", letter("texts", 3, b"{broken"))
 
+    @property
+    def attempt(self) -> Path:
+        """The folder of the version's files."""
+        return self.folder / "tasks" / TASK / "attempts" / "a-0"
+
     def append(self, topic: str, value: Any) -> Record:
         """Append a record to partition 0 of a topic."""
         log = self.records.setdefault(topic, [])
@@ -182,4 +187,4 @@ def _version(number: int) -> dict[str, Any]:
 def _artifact(name: str) -> dict[str, Any]:
     data = name.encode()
     digest = hashlib.sha256(data).hexdigest()
-    return {"path": f"files/{name}", "sha256": digest, "size_bytes": len(data)}
+    return {"path": f"tasks/{TASK}/attempts/a-0/{name}", "sha256": digest, "size_bytes": len(data)}

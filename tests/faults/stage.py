@@ -98,9 +98,9 @@ class Stage:
             self.crew.join(name)
 
     def feed_first(self, seconds: float) -> None:
-        """Write what every task needs for its first version, and no more."""
-        if self.labeled.sent.total() < FIRST_RECORDS:
-            self.labeled.step(seconds)
+        """Write what every task needs for its first version, then slowly more: it may need it."""
+        enough = self.labeled.sent.total() >= FIRST_RECORDS
+        self.labeled.step(seconds / 10 if enough else seconds)
 
     def feed(self, seconds: float) -> None:
         """Write what is due."""

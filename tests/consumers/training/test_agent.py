@@ -12,7 +12,15 @@ from consumers.control import GivenCommand
 from consumers.settings import Settings
 from consumers.training import agent
 from consumers.training.agent import TrainingHandler
-from consumers.training.messages import Committed, Failed, GiveUpRefresh, Learn, Refresh, Tip
+from consumers.training.messages import (
+    Committed,
+    Failed,
+    GiveUp,
+    GiveUpRefresh,
+    Learn,
+    Refresh,
+    Tip,
+)
 from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
 from tests.consumers.raw import raw
@@ -315,3 +323,25 @@ def test_a_command_that_cannot_be_obeyed_is_written_down_with_who_and_why(play: 
     assert worker.asked[-1].reason == (
         "commanded by ops: the style guide changed: NotFiniteError: the loss is not finite"
     )
+
+
+def test_a_window_is_a_dead_letter_before_it_is_given_up(play: Play) -> None:
+    """After a crash between the two it comes again; the entry alone would hide it."""
+    deleted = Failed(fate="reject", error="SpanDeletedError", message="retention was faster")
+    letters: list[int] = []
+
+    class Noting(Worker):
+        async def ask(self, request: Any) -> Any:
+            if isinstance(request, GiveUp):
+                letters.append(brokers[0].letters)
+            return await super().ask(request)
+
+    worker, brokers = Noting(replies={Learn: deleted}), list[Any]()
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        brokers.append(broker)
+        await handler.batch(batch(0))
+        await broker.wrote.wait()
+
+    assert play(worker, scene).committed == [{PLACE: 1}]
+    assert letters == [1]
