@@ -28,6 +28,10 @@ INTERNAL = {
     "share.coordinator.state.topic.min.isr": "2",
     # A follower that has stopped must leave the in-sync replicas before a test's patience ends.
     "replica.lag.time.max.ms": "6000",
+    # On a busy machine a quorum takes longer than the minute that a node waits for it.
+    "initial.broker.registration.timeout.ms": "300000",
+    "controller.quorum.election.timeout.ms": "3000",
+    "controller.quorum.fetch.timeout.ms": "6000",
 }
 
 
@@ -72,7 +76,9 @@ class LocalCluster:
             BrokerError: they did not in time.
         """
         try:
-            # A node answers when the quorum has a leader, so all come up at once.
+            for node in self.nodes.values():
+                node.prepare()
+            # A node answers when the quorum has a leader, and gives up without one: all at once.
             for node in self.nodes.values():
                 if node.pid is None:
                     node.launch()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import obstore
 from obstore.exceptions import GenericError
 
 from tests.faults.firing import Armed, note
@@ -81,4 +82,4 @@ def into_store(faults: tuple[StoreFault, ...], path: Path, armed: Armed) -> None
 
     if faults:
         # The wrapper has the functions of the module that it stands for.
-        vars(artifacts)["obstore"] = FaultyStore(artifacts.obstore, faults, path, armed)
+        vars(artifacts)["obstore"] = FaultyStore(obstore, faults, path, armed)
