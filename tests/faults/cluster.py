@@ -4,7 +4,6 @@ Every topic, the internal ones too, has three copies, of which two must have a r
 acknowledged: one node may die, and nothing acknowledged is lost.
 """
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -91,7 +90,7 @@ class LocalCluster:
         return self
 
     def stop(self) -> None:
-        """Shut all down; one after the other would wait for a quorum that is gone."""
+        """End all nodes; in good order the last ones would wait for a quorum that is gone."""
         self.kill()
 
     def kill(self) -> None:
@@ -140,10 +139,6 @@ class LocalCluster:
         if not becomes(lambda: self.leader_of(place) == wanted, timeout_seconds=timeout_seconds):
             raise BrokerError(f"{place}: {wanted} does not lead it within {timeout_seconds:g} s")
         return wanted
-
-    def any_node(self, draw: random.Random) -> int:
-        """A node that runs."""
-        return draw.choice([number for number, node in self.nodes.items() if node.pid is not None])
 
     def __enter__(self) -> Self:
         return self.start()
