@@ -93,8 +93,8 @@ class LocalKafka:
             self.await_answer(timeout_seconds=timeout_seconds)
         return self
 
-    def launch(self) -> None:
-        """Fetch and format what is missing, start, and return at once.
+    def prepare(self) -> Path:
+        """Fetch and format what is missing; returns the folder of the jars.
 
         Raises:
             BrokerError: java or mvn is missing, or the download failed.
@@ -105,6 +105,15 @@ class LocalKafka:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._data.is_dir():
             self._format(jars)
+        return jars
+
+    def launch(self) -> None:
+        """Prepare, start, and return at once.
+
+        Raises:
+            BrokerError: as `prepare`.
+        """
+        jars = self.prepare()
         with self.log.open("ab") as output:
             command = self._java(jars, "kafka.Kafka", str(self._server_properties))
             self._process = start_guarded(command, output=output, folder=self.folder)

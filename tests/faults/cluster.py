@@ -4,7 +4,6 @@ Every topic, the internal ones too, has three copies, of which two must have a r
 acknowledged: one node may die, and nothing acknowledged is lost.
 """
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +27,10 @@ INTERNAL = {
     "share.coordinator.state.topic.min.isr": "2",
     # A follower that has stopped must leave the in-sync replicas before a test's patience ends.
     "replica.lag.time.max.ms": "6000",
+    # On a busy machine a quorum takes longer than the minute that a node waits for it.
+    "initial.broker.registration.timeout.ms": "300000",
+    "controller.quorum.election.timeout.ms": "3000",
+    "controller.quorum.fetch.timeout.ms": "6000",
 }
 
 
@@ -72,7 +75,9 @@ class LocalCluster:
             BrokerError: they did not in time.
         """
         try:
-            # A node answers when the quorum has a leader, so all come up at once.
+            for node in self.nodes.values():
+                node.prepare()
+            # A node answers when the quorum has a leader, and gives up without one: all at once.
             for node in self.nodes.values():
                 if node.pid is None:
                     node.launch()
@@ -85,7 +90,7 @@ class LocalCluster:
         return self
 
     def stop(self) -> None:
-        """Shut all down; one after the other would wait for a quorum that is gone."""
+        """End all nodes; in good order the last ones would wait for a quorum that is gone."""
         self.kill()
 
     def kill(self) -> None:
@@ -134,10 +139,6 @@ class LocalCluster:
         if not becomes(lambda: self.leader_of(place) == wanted, timeout_seconds=timeout_seconds):
             raise BrokerError(f"{place}: {wanted} does not lead it within {timeout_seconds:g} s")
         return wanted
-
-    def any_node(self, draw: random.Random) -> int:
-        """A node that runs."""
-        return draw.choice([number for number, node in self.nodes.items() if node.pid is not None])
 
     def __enter__(self) -> Self:
         return self.start()

@@ -123,7 +123,8 @@ class FaultPlan(_Part):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        names = [fault.name for fault in (*self.points, *self.store, *self.clocks)]
+        lasting: tuple[_Lasting, ...] = (*self.store, *self.clocks)
+        names = [point.name for point in self.points] + [fault.name for fault in lasting]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             msg = f"names must differ, since each names files: {', '.join(twice)}"
             raise ValueError(msg)

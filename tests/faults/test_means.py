@@ -30,8 +30,9 @@ def plans(here: Installation) -> dict[str, Path]:
 
 def environments(here: Installation) -> dict[str, dict[str, str]]:
     """A clock that jumps forth in one role and back in the others, a store that often fails."""
-    flaky = StoreFault(name="flaky", kind="error", rate=0.1, seed=1)
-    lost = StoreFault(name="lost", kind="lost", rate=0.05, seed=2)
+    # Not from the first: a worker whose store fails while it warms up is started anew.
+    flaky = StoreFault(name="flaky", kind="error", rate=0.1, seed=1, switched=True)
+    lost = StoreFault(name="lost", kind="lost", rate=0.05, seed=2, switched=True)
     full = StoreFault(name="full", kind="full", switched=True)
     # Time enough to damage a version between its entry and its announcement.
     wait = PointFault(
@@ -59,6 +60,10 @@ def test_nothing_is_lost_and_nothing_damaged_is_served_under_a_bad_store_and_a_b
         ask(here, 0)
         until_learned(here, 1)
         until_answered(here, 1)
+
+        for name in ("flaky", "lost"):
+            armed_file(plans(here)["train"], name).touch()
+        armed_file(plans(here)["serve"], "flaky").touch()
 
         # A version is damaged before it is announced: the one before it goes on.
         armed_file(plans(here)["train"], "wait").touch()

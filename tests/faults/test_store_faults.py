@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import obstore
 import pytest
 
 from model import artifacts
@@ -23,7 +24,6 @@ Faulty = Callable[..., ArtifactStore]
 @pytest.fixture
 def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faulty:
     """Makes a store whose process meets these faults and no others."""
-    obstore = artifacts.obstore
 
     def make(*faults: StoreFault) -> ArtifactStore:
         monkeypatch.setattr(artifacts, "obstore", obstore)
