@@ -6,6 +6,7 @@ from typing import Any
 from tests.faults.injector import Injector, plans_of
 from tests.faults.plan import armed_file, fired_file
 from tests.faults.schedule import Fault, Kind
+from tests.waiting import becomes
 
 
 class Noted:
@@ -59,8 +60,7 @@ def test_overlapping_faults_begin_and_end_in_the_order_of_time(tmp_path: Path) -
 def test_a_broker_is_killed_and_started_again(tmp_path: Path) -> None:
     one, noted = injector(tmp_path, Fault(0, 0.0, Kind.BROKER, "2", 3.0))
     one.step(3.0)
-    while not one.healed:
-        pass
+    assert becomes(lambda: one.healed)
     assert noted.calls == [("kill", "2"), ("start", "2")]
 
 
