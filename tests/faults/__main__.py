@@ -37,6 +37,7 @@ def main(
     ):
         books.add(outcome)
         typer.echo(replay(outcome) if outcome.violations else f"seed {outcome.seed}: held")
+        typer.echo(f"came to pass: {', '.join(outcome.fired)}; recovery {outcome.recovery_words}")
         typer.echo(books.line)
         if books.rounds >= ROUNDS_OF_A_PAGE:
             write_report(report, books, first_seed=seed, faults=faults, seconds=seconds)

@@ -14,7 +14,7 @@ from tests.faults.cluster import LocalCluster
 class SingleNode:
     """One node, named `1`."""
 
-    nodes = ("1",)
+    nodes: tuple[str, ...] = ("1",)
     replication_factor = 1
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class SingleNode:
 class ThreeNodes:
     """A cluster of nodes `1` to `3`, of which one may be down at a time."""
 
-    nodes = ("1", "2", "3")
+    nodes: tuple[str, ...] = ("1", "2", "3")
     replication_factor = 3
 
     def __init__(self, folder: Path) -> None:

@@ -99,11 +99,11 @@ MEANS = {
     Kind.PAUSE: _Means(ROLES, 7.5, 10.0),
     Kind.BROKER: _Means(("1",), 0.5, 5.0),
     Kind.STORM: _Means(("windows", "serve"), 4.0, 8.0),
-    Kind.CRASH: _Means(ROLES, 6.0, 10.0),
-    Kind.STORE_ERROR: _Means((*TRAIN, *SERVE), 3.0, 8.0),
-    Kind.STORE_LOST: _Means(TRAIN, 3.0, 8.0),
-    Kind.STORE_SLOW: _Means((*TRAIN, *SERVE), 3.0, 8.0),
-    Kind.DISK_FULL: _Means(TRAIN, 3.0, 8.0),
+    Kind.CRASH: _Means(ROLES, 8.0, 14.0),
+    Kind.STORE_ERROR: _Means((*TRAIN, *SERVE), 5.0, 10.0),
+    Kind.STORE_LOST: _Means(TRAIN, 5.0, 10.0),
+    Kind.STORE_SLOW: _Means((*TRAIN, *SERVE), 5.0, 10.0),
+    Kind.DISK_FULL: _Means(TRAIN, 5.0, 10.0),
     Kind.CLOCK: _Means(ROLES, 3.0, 8.0),
     Kind.TAMPER: _Means(SERVE, 4.0, 8.0),
     Kind.RETENTION: _Means(("0", "1"), 0.0, 0.0),
@@ -165,7 +165,7 @@ def _drawn(
     lasts = round(draw.uniform(means.shortest, means.longest), 2)
     point, nth, amount = "", 1, 0.0
     if kind is Kind.CRASH:
-        point, nth = draw.choice(POINTS[target.partition("-")[0]]), draw.randint(1, 3)
+        point, nth = draw.choice(POINTS[target.partition("-")[0]]), draw.choice((1, 1, 1, 2, 3))
     elif kind in {Kind.KILL, Kind.TAMPER}:
         amount = float(draw.random() < 0.5)
     elif kind is Kind.STORM:
