@@ -240,6 +240,7 @@ class Producer(driver.Producer):
         Raises:
             KafkaError: the broker does not answer; the old client stays.
         """
+        leave = refused.stop
         async with self._renewing:
             if self._producer is not refused:
                 return  # another publish has renewed it
@@ -250,7 +251,7 @@ class Producer(driver.Producer):
                 await fresh.stop()
                 raise
             self._producer = fresh
-            self.add_future(refused.stop())
+            self.add_future(leave())
 
 
 class Transport(driver.Transport):

@@ -130,7 +130,7 @@ class LocalCluster:
         others = [node for node in held["isr_nodes"] if node != held["leader_id"]]
         if not others:
             raise BrokerError(f"{place}: only its leader is in sync")
-        wanted = min(others)
+        wanted = int(min(others))
         replicas = sorted(held["replica_nodes"], key=lambda node: (node != wanted, node))
         with _Admin(self.bootstrap_servers) as admin:
             # The first of the replicas is the preferred leader.

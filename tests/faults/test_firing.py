@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.firing import Armed, InjectedError, Passages, note
-from tests.faults.plan import FaultPlan, PointFault, StoreFault, armed_file, fired_file
+from tests.faults.plan import FaultPlan, Point, PointFault, StoreFault, armed_file, fired_file
 
-POINT = "after_upload_before_commit"
+POINT: Point = "after_upload_before_commit"
 
 
 def passages(path: Path, *faults: PointFault) -> Passages:
