@@ -25,9 +25,10 @@ class SingleNode:
         """Its address."""
         return self._kafka.bootstrap_servers
 
-    def kill(self, _node: str) -> None:
+    def kill(self, _node: str) -> bool:
         """End it at once."""
         self._kafka.kill()
+        return True
 
     def start(self, _node: str) -> None:
         """Start it where it is down."""
@@ -59,10 +60,12 @@ class ThreeNodes:
         """The addresses of all."""
         return self._cluster.bootstrap_servers
 
-    def kill(self, node: str) -> None:
-        """End one at once; nothing where another is down already: two could not acknowledge."""
-        if all(one.pid is not None for one in self._cluster.nodes.values()):
+    def kill(self, node: str) -> bool:
+        """End one at once; not where another is down already: one alone takes no records."""
+        whole = all(one.pid is not None for one in self._cluster.nodes.values())
+        if whole:
             self._cluster.kill_node(int(node))
+        return whole
 
     def start(self, node: str) -> None:
         """Start it where it is down; the next may be killed when its copies are in sync."""

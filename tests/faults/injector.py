@@ -33,8 +33,8 @@ STORE_KINDS = {
 class Brokers(Protocol):
     """What the faults do to brokers."""
 
-    def kill(self, node: str) -> None:
-        """End a node at once; nothing where too few would be left."""
+    def kill(self, node: str) -> bool:
+        """End a node at once; False where too few would be left, and nothing is done."""
         ...
 
     def start(self, node: str) -> None:
@@ -96,6 +96,7 @@ class Injector:
         self._steps = sorted(steps, key=lambda step: (step.at, not step.begins, step.number))
         self._starting: list[threading.Thread] = []
         self._spoilt: dict[int, Spoilt] = {}
+        self._in_vain: set[int] = set()
 
     def step(self, elapsed: float) -> None:
         """Carry out what is due."""
@@ -110,9 +111,11 @@ class Injector:
         return not self._steps and not any(thread.is_alive() for thread in self._starting)
 
     def fired(self, fault: Fault) -> bool:
-        """Whether a fault of a plan has come to pass; others always do."""
+        """Whether a fault has come to pass."""
         inside = _in_a_plan(fault)
-        return inside is None or fired_file(self._plan(fault), inside.name).exists()
+        if inside is None:
+            return fault.number not in self._in_vain
+        return fired_file(self._plan(fault), inside.name).exists()
 
     def _begin(self, fault: Fault) -> None:
         if (inside := _in_a_plan(fault)) is not None:
@@ -142,13 +145,16 @@ class Injector:
         """What happens to the brokers and their logs."""
         match fault.kind:
             case Kind.BROKER:
-                self._brokers.kill(fault.target)
+                if not self._brokers.kill(fault.target):
+                    self._in_vain.add(fault.number)
             case Kind.LEADER:
                 place = self._stage.labeled_place(fault.target)
                 self._aside(lambda: self._brokers.move_leader(*place))
             case Kind.RETENTION:
+                self._in_vain.add(fault.number)
                 with suppress(KafkaError):  # the broker is away: nothing is deleted
-                    self._stage.delete_windowed(int(fault.target))
+                    if self._stage.delete_windowed(int(fault.target)):
+                        self._in_vain.discard(fault.number)
 
     def _end(self, fault: Fault) -> None:
         if (inside := _in_a_plan(fault)) is not None:
@@ -173,6 +179,8 @@ class Injector:
             spoilt = spoil_newest(self._stage.store, versions, cut=fault.amount > 0)
             if spoilt is not None:
                 self._spoilt[fault.number] = spoilt
+        if fault.number not in self._spoilt:
+            self._in_vain.add(fault.number)
         self._crew.kill(fault.target, down_seconds=0.0, with_worker=False)
 
     def _aside(self, work: Callable[[], None]) -> None:

@@ -115,14 +115,19 @@ class Stage:
         """A partition of the labeled texts, by the topic's name on the broker."""
         return self.settings.topic(LABELED_TEXTS.name), int(partition)
 
-    def delete_windowed(self, partition: int) -> None:
-        """Delete, as retention does, what the windows role has committed, learned or not."""
+    def delete_windowed(self, partition: int) -> bool:
+        """Delete, as retention does, what the windows role has committed; whether there was any.
+
+        Raises:
+            kafka.errors.KafkaError: the broker does not answer.
+        """
         held = self.tail.committed()["windows"].get((LABELED_TEXTS.name, partition), 0)
         self.tail.read_on()  # the checker must have seen it
         if held:
             place = TopicPartition(*self.labeled_place(str(partition)))
             with self._admin() as admin:
                 admin.delete_records({place: held})
+        return held > 0
 
     def close(self) -> None:
         """End the roles, leave the broker, delete the topics."""
