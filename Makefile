@@ -10,7 +10,7 @@ READY := .venv/.ready
 AVALANCHE := .avalanche-venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-ingest bench-fit bench-demo bench-gate bench-learning clean
+.PHONY: help setup demo test lint faults bench bench-ingest bench-fit bench-demo bench-gate bench-learning clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lint: $(READY) ## Format, lint, types, and who may import whom
 
 test: lint ## All checks and tests, on a real broker
 	$(BIN)/pytest $(ARGS)
+
+faults: $(READY) ## Rounds of faults on a real Kafka, checked; ROUNDS=100 SEED=1
+	$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1)
 
 bench: bench-ingest bench-fit bench-demo bench-gate bench-learning ## Every benchmark, the last over an hour
 

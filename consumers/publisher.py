@@ -2,13 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    UnknownProducerId,
+)
 from faust.exceptions import ProducerSendError
 
 from model.errors import RejectError, RetryError, StopError
 from schemas.topics import Topic
+
+NUMBERS_REFUSED = (InvalidProducerEpoch, OutOfOrderSequenceNumber, UnknownProducerId)
+"""The broker takes no more records of this client, whoever tries again."""
 
 
 class BrokerUnavailableError(RetryError):
@@ -74,12 +84,20 @@ class Publisher:
             BrokerUnavailableError: at least one was not acknowledged; any may have been written.
             RecordTooLargeError: one is larger than the producer or the topic takes.
         """
+        client = self._app.producer._producer  # noqa: SLF001
         try:
             sent = [await self._send(record) for record in records]
             written = await asyncio.gather(*sent)
         except (MessageSizeTooLargeError, ProducerSendError, KafkaError) as error:
+            await self._renewed(client, error)
             raise _translated(error) from error
         return [(metadata.partition, metadata.offset) for metadata in written]
+
+    async def _renewed(self, client: Any, error: Exception) -> None:
+        """Number records anew where the broker refuses the numbers: the next try may go well."""
+        if isinstance(_cause(error), NUMBERS_REFUSED):
+            with suppress(KafkaError, OSError):
+                await self._app.producer.renew(client)
 
     async def _send(self, record: Outgoing) -> Any:
         return await self._app.producer.send(
@@ -93,7 +111,11 @@ class Publisher:
 
 
 def _translated(error: Exception) -> RetryError | RejectError:
-    cause = error.__cause__ if isinstance(error, ProducerSendError) else error
+    cause = _cause(error)
     if isinstance(cause, MessageSizeTooLargeError):
         return RecordTooLargeError(f"cannot publish: {cause}")
     return BrokerUnavailableError(f"cannot publish: {cause!r}")
+
+
+def _cause(error: Exception) -> BaseException | None:
+    return error.__cause__ if isinstance(error, ProducerSendError) else error

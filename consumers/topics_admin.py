@@ -74,10 +74,16 @@ def partitions_of(topic: Topic, settings: Settings) -> int:
     return 1 if topic in ONE_PARTITION else settings.partitions
 
 
-def configs_of(topic: Topic) -> dict[str, str]:
-    """The topic settings on the broker that the table decides."""
+def configs_of(topic: Topic, settings: Settings) -> dict[str, str]:
+    """The topic settings on the broker that the table and the number of copies decide.
+
+    `acks=all` waits for the replicas that are in sync, which may be the leader alone: of three or
+    more copies two must have a record, so that the death of one node loses nothing acknowledged.
+    """
     kept = -1 if topic.retention_days is None else int(topic.retention_days * DAY_MS)
+    in_sync = {"min.insync.replicas": "2"} if settings.replication_factor >= 3 else {}
     return {
+        **in_sync,
         "cleanup.policy": topic.cleanup,
         "retention.ms": str(kept),
         "max.message.bytes": str(topic.max_message_bytes),
@@ -147,7 +153,7 @@ def _create(admin: Any, topics: Sequence[Topic], settings: Settings) -> tuple[st
             settings.topic(topic.name),
             num_partitions=partitions_of(topic, settings),
             replication_factor=settings.replication_factor,
-            topic_configs=configs_of(topic),
+            topic_configs=configs_of(topic, settings),
         )
         for topic in topics
     ]
@@ -180,10 +186,11 @@ def _differences(
 ) -> list[Difference]:
     partitions = described["partitions"]
     replicas = min((len(one["replica_nodes"]) for one in partitions), default=0)
+    decided = configs_of(topic, settings)
     is_and_should = {
         "partitions": (str(len(partitions)), str(partitions_of(topic, settings))),
         "replication factor": (str(replicas), str(settings.replication_factor)),
-        **{key: (configs.get(key, "unknown"), value) for key, value in configs_of(topic).items()},
+        **{key: (configs.get(key, "unknown"), value) for key, value in decided.items()},
     }
     return [
         Difference(settings.topic(topic.name), what, found, wanted, _breaks(what, found, wanted))

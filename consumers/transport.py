@@ -143,6 +143,32 @@ class Producer(driver.Producer):
         # librdkafka's mock broker loses sequence numbers; a person on a laptop needs none.
         return {"acks": "all", "enable_idempotence": not role_of(self.app).settings.memory_broker}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._renewing = asyncio.Lock()
+
+    async def renew(self, refused: Any) -> None:
+        """Replace the client `refused`, whose numbers the broker takes no more, by a fresh one.
+
+        aiokafka 0.14 numbers a batch that expires while its partition has no leader, and never
+        sends it: every later batch of that partition is out of order then, for ever.
+
+        Raises:
+            KafkaError: the broker does not answer; the old client stays.
+        """
+        leave = refused.stop
+        async with self._renewing:
+            if self._producer is not refused:
+                return  # another publish has renewed it
+            fresh = self._new_producer()
+            try:
+                await fresh.start()
+            except BaseException:
+                await fresh.stop()
+                raise
+            self._producer = fresh
+            self.add_future(leave())
+
 
 class Transport(driver.Transport):
     """Faust's aiokafka driver with the two classes above."""

@@ -8,6 +8,7 @@ failure and no reader ever meets half a file; the cloud stores promise as much b
 import hashlib
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,8 @@ from schemas.model_version import ARTIFACT_PATH, Artifact
 
 MAX_ARTIFACT_BYTES = 8 * 2**30
 """Larger artifacts are refused before a byte of them is read."""
+LEFT_OVER_SECONDS = 24 * 3600.0
+"""Older files that wait to be renamed have nobody left to do it: a put takes seconds."""
 
 _STAGING = ".staging"  # no artifact path starts with a dot, so it is never listed
 _CONNECT_SECONDS, _REQUEST_SECONDS, _RETRIES = 5, 120, 4
@@ -69,11 +72,13 @@ class ArtifactStore:
         self.is_local = self._folder is not None
         """Whether it is a folder of this machine, so that a cache before it gains nothing."""
         self._store = _open(uri, self._folder)
+        if self._folder is not None:
+            _sweep(self._folder / _STAGING)
 
     def put(self, path: str, data: bytes) -> Artifact:
         """Write a file, in place of what was there, and return what proves it."""
         _check(path)
-        with _faults(path):
+        with _write_faults(path):
             self._write(path, data, create=False)
         return artifact_of(path, data)
 
@@ -87,7 +92,7 @@ class ArtifactStore:
             AlreadyExistsError: there is one; it is unchanged.
         """
         _check(path)
-        with _faults(path):
+        with _write_faults(path):
             self._write(path, data, create=True)
         return artifact_of(path, data)
 
@@ -223,6 +228,25 @@ def _faults(path: str) -> Iterator[None]:
         raise AlreadyExistsError(f"{path}: exists") from e
     except (ObstoreError, OSError) as e:
         raise StoreUnavailableError(f"{path}: {_first_line(e)}") from e
+
+
+@contextmanager
+def _write_faults(path: str) -> Iterator[None]:
+    """The same for a write, which looks for nothing: its folder went while it was at work."""
+    try:
+        with _faults(path):
+            yield
+    except NotFoundError as e:
+        raise StoreUnavailableError(f"{path}: cannot write: {_first_line(e)}") from e
+
+
+def _sweep(staging: Path) -> None:
+    """Remove what processes left there that were killed in the middle of a put."""
+    oldest = time.time() - LEFT_OVER_SECONDS
+    with suppress(OSError):
+        for staged in staging.iterdir():
+            if staged.stat().st_mtime < oldest:
+                staged.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Turns an encoder into files of the store, once, and proves heads against it."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,10 +38,13 @@ class Exporter:
         graph = self._graph(encoder)
         contents = encoder.files()
         files = {name: self._store.put(f"{folder}/{name}", data) for name, data in contents.items()}
+        # Another release of torch may write another graph of the same encoder: it must not take the
+        # place of one that was announced with its digest.
+        named = f"encoder-{hashlib.sha256(graph).hexdigest()[:16]}.onnx"
         ref = EncoderRef(
             digest=encoder.digest,
             files=files,
-            graph=self._store.put(f"{folder}/encoder.onnx", graph),
+            graph=self._store.put(f"{folder}/{named}", graph),
             tokenizer=files["tokenizer.json"],
         )
         self._refs[encoder.digest] = ref

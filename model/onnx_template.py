@@ -9,16 +9,17 @@ parameters and their transposes. Trained weights would not do, for fresh biases 
 import hashlib
 import json
 import logging
-import tempfile
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import torch
 import transformers
+from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto
 from torch import Tensor
 
@@ -59,15 +60,17 @@ def load_template(encoder: Encoder, cache: Path) -> Template:
     """The template of the encoder's architecture: from the cache, else exported into it.
 
     The file is renamed into place, so that processes that share a cache see all of it or nothing.
+    A cache that is full or damaged costs the time of an export, nothing else.
 
     Raises:
         ExportError: torch cannot export it or a parameter is nowhere in the graph.
     """
     path = cache / f"{template_key(encoder)}.onnx"
-    if path.is_file():
-        return _parsed(path.read_bytes())
+    if (kept := _kept(path)) is not None:
+        return kept
     template = export_template(encoder)
-    _keep(template, path)
+    with suppress(OSError):
+        _keep(template, path)
     return template
 
 
@@ -172,14 +175,23 @@ def _keep(template: Template, path: Path) -> None:
     held = {name: [each.parameter, each.transposed] for name, each in template.bindings.items()}
     model.metadata_props.add(key=_BINDINGS, value=json.dumps(held, sort_keys=True))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(model.SerializeToString(deterministic=True))
-    Path(file.name).replace(path)
+    aside = path.with_suffix(f".{uuid.uuid4().hex}")
+    try:
+        aside.write_bytes(model.SerializeToString(deterministic=True))
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
 
 
-def _parsed(raw: bytes) -> Template:
-    model = ModelProto.FromString(raw)
-    held = next(each.value for each in model.metadata_props if each.key == _BINDINGS)
+def _kept(path: Path) -> Template | None:
+    """The template in the cache; None where there is none, or half of one after a power failure."""
+    try:
+        model = ModelProto.FromString(path.read_bytes())
+        held = next(each.value for each in model.metadata_props if each.key == _BINDINGS)
+    except (OSError, DecodeError, StopIteration):
+        return None
     model.ClearField("metadata_props")
     bindings = {name: Binding(*binding) for name, binding in json.loads(held).items()}
     return Template(model.SerializeToString(deterministic=True), bindings)

@@ -33,6 +33,13 @@ class LocalKafka:
 
     `stop`, `kill` and `start` may follow each other: port and data stay the same. Start it on the
     main thread where that can be: see `consumers.guard`.
+
+    Args:
+        folder: of its data, its log and its settings.
+        cache: of Kafka's jars.
+        memory_mib: of its heap, at most.
+        properties: in place of those of `server_properties`; read when its data is formatted.
+        cluster_id: of the cluster whose node it is, by `properties`; its own where none is given.
     """
 
     kind: Literal["kafka"] = "kafka"
@@ -44,12 +51,14 @@ class LocalKafka:
         cache: Path = DEFAULT_CACHE,
         memory_mib: int = 512,
         properties: Mapping[str, str] | None = None,
+        cluster_id: str | None = None,
     ) -> None:
         self.folder = folder.absolute()
-        self.port = _free_port()
+        self.port = free_port()
         self._cache = cache
         self._memory_mib = memory_mib
         self._properties = properties
+        self._cluster_id = cluster_id or new_cluster_id()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -79,23 +88,47 @@ class LocalKafka:
         Raises:
             BrokerError: java or mvn is missing, the download failed, or it did not answer in time.
         """
-        if self.pid is not None:
-            return self
+        if self.pid is None:
+            self.launch()
+            self.await_answer(timeout_seconds=timeout_seconds)
+        return self
+
+    def prepare(self) -> Path:
+        """Fetch and format what is missing; returns the folder of the jars.
+
+        Raises:
+            BrokerError: java or mvn is missing, or the download failed.
+        """
         if fault := missing_tools():
             raise BrokerError(f"A local Kafka cannot run here: {fault}.")
         jars = fetch_jars(self._cache)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._data.is_dir():
             self._format(jars)
+        return jars
+
+    def launch(self) -> None:
+        """Prepare, start, and return at once.
+
+        Raises:
+            BrokerError: as `prepare`.
+        """
+        jars = self.prepare()
         with self.log.open("ab") as output:
             command = self._java(jars, "kafka.Kafka", str(self._server_properties))
             self._process = start_guarded(command, output=output, folder=self.folder)
+
+    def await_answer(self, *, timeout_seconds: float = 90.0) -> None:
+        """Return when the broker answers; one that does not in time is killed.
+
+        Raises:
+            BrokerError: it did not; the end of its log is in the message.
+        """
         try:
             self._await_answer(time.monotonic() + timeout_seconds)
         except BaseException:  # Ctrl-C too: nothing may stay behind
             self.kill()
             raise
-        return self
 
     def stop(self, *, grace_seconds: float = 15.0) -> None:
         """Shut down in good order, by SIGKILL after the grace time; data and port are kept."""
@@ -138,13 +171,12 @@ class LocalKafka:
         text = server_properties(
             data=self._data,
             port=self.port,
-            controller_port=_free_port(),
+            controller_port=free_port(),
             overrides=self._properties,
         )
         self._server_properties.write_text(text, encoding="utf-8")
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         # `=`: an id may begin with a dash.
-        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}"]
         command = self._java(jars, *tool, "--config", str(self._server_properties))
         try:
             done = subprocess.run(  # noqa: S603 - java from the path
@@ -192,7 +224,12 @@ class LocalKafka:
         return "\n".join([f"The last lines of {self.log}:", *lines])
 
 
-def _free_port() -> int:
+def new_cluster_id() -> str:
+    """An id as the brokers of one cluster share it: 16 bytes in base64."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+
+
+def free_port() -> int:
     """A port that nobody listens on, below those that the kernel hands to outgoing connections.
 
     So that after a `kill` no connection takes the port that the restart needs.

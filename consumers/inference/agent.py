@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -100,7 +101,7 @@ class Serve:
         """Begin to follow versions."""
         self._kafka = kafka
         self._loop = asyncio.get_running_loop()
-        self._started_at = datetime.now(UTC)
+        self._started_at, self._started = datetime.now(UTC), time.monotonic()
         self._versions = self._follow(self._settings, on_event=self._on_event)
         self._versions.start()
 
@@ -211,6 +212,7 @@ class Serve:
         return hold_seconds(
             appended_at=appended_at(entry.record),
             started_at=self._started_at,
+            running_seconds=time.monotonic() - self._started,
             now=datetime.now(UTC),
             wait_seconds=self._settings.wait_for_model_seconds,
         )
@@ -252,12 +254,18 @@ class Serve:
 
 
 def hold_seconds(
-    *, appended_at: datetime, started_at: datetime, now: datetime, wait_seconds: float
+    *,
+    appended_at: datetime,
+    started_at: datetime,
+    running_seconds: float,
+    now: datetime,
+    wait_seconds: float,
 ) -> float:
     """How much longer a text without a version is held; not above zero: its time is up.
 
     It counts from when the broker took the text, or from when the role started, so that what came
     while it was down has its time too, and a task that never comes costs each text its wait once.
+    No text has waited for longer than the role has run, whatever a clock that jumps ahead says.
     """
-    waited = (now - max(appended_at, started_at)).total_seconds()
+    waited = min((now - max(appended_at, started_at)).total_seconds(), running_seconds)
     return min(wait_seconds - waited, wait_seconds)

@@ -220,8 +220,9 @@ class Follower:
             self._backlog.postpone(pending, now=time.monotonic())
             self._tell_delay(version.task, str(e))
         except RejectError as e:
-            self._backlog.refuse(pending)
-            self._on_event(VersionRefused(version.task, version.version, str(e)))
+            self._backlog.refuse(pending, now=time.monotonic())
+            if not pending.refused:  # told once, not with every look
+                self._on_event(VersionRefused(version.task, version.version, str(e)))
         else:
             self._swap(predictor, pending)
 

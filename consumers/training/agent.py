@@ -214,8 +214,9 @@ class TrainingHandler:
         self._streak.failed(failed)
         reason = f"{failed.error}: {failed.message}"
         self._log.error("window_failed", task=task, window_id=windows[0].window_id, reason=reason)
-        await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
+        # The letter first: once the entry is there, a window that comes again is accounted for.
         await self._outlet.dead(items[0].record, "window_failed", reason)
+        await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
 
     async def _refresh(self, request: Refresh) -> None:
         """Refresh an encoder; a refusal is written down, so that not every window asks again."""

@@ -32,13 +32,16 @@ _LONGEST_LINE_BYTES = 64 * 2**20
 # cuBLAS is reproducible only where this is set before CUDA starts.
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
+ENDED_SECONDS = 5.0
+"""A process whose pipes are closed has ended within so many, or is killed."""
+
 
 class WorkerDiedError(RetryError):
     """The worker process ended while it was at work (a crash, or out of memory)."""
 
 
 class WorkerNotReadyError(RetryError):
-    """The worker could not load its models; the next time it may: the store did not answer."""
+    """The worker did not become ready; the next time it may. No fault of the round that waits."""
 
 
 class WorkerHandle:
@@ -62,15 +65,16 @@ class WorkerHandle:
         self._ready = self._stopping = False
         self._watching: asyncio.Task[None] | None = None
         self._process: Process | None = None
+        self._deaths = 0
         self._log = get_log(role="train")
 
     async def start(self) -> None:
         """Start the worker, if it is not up, and wait until it is ready.
 
         Raises:
-            WorkerDiedError: it ended before it was; its log says why.
             WorkerNotReadyError: it may go well the next time.
-            StopError: it will not, until a person changes something.
+            StopError: it will not, until a person changes something; also where `max_attempts`
+                workers in a row ended before they were ready.
         """
         if self.up:
             return
@@ -85,12 +89,15 @@ class WorkerHandle:
             limit=_LONGEST_LINE_BYTES,
             env=child_environment(_ENVIRONMENT),
         )
-        start = Start(settings=self._settings, tasks_file=self._settings.tasks_file)
-        await self._say(start.model_dump_json())
-        while not isinstance(reply := await self._hear(), Ready):
-            if isinstance(reply, Failed):
-                await self.stop()
-                raise (WorkerNotReadyError if reply.fate == "retry" else StopError)(reply.message)
+        try:
+            await self._become_ready()
+        except WorkerDiedError as error:
+            self._deaths += 1
+            if self._deaths >= self._settings.max_attempts:
+                msg = f"{self._deaths} workers in a row ended before they were ready: {error}"
+                raise StopError(msg) from error
+            raise WorkerNotReadyError(str(error)) from error
+        self._deaths = 0
         self._ready, self._doing = True, ""
         self._log.info("worker_started", pid=self._process.pid)
         self._watching = asyncio.create_task(self._watch(self._process))
@@ -127,6 +134,14 @@ class WorkerHandle:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    async def _become_ready(self) -> None:
+        start = Start(settings=self._settings, tasks_file=self._settings.tasks_file)
+        await self._say(start.model_dump_json())
+        while not isinstance(reply := await self._hear(), Ready):
+            if isinstance(reply, Failed):
+                await self.stop()
+                raise (WorkerNotReadyError if reply.fate == "retry" else StopError)(reply.message)
 
     @property
     def pid(self) -> int | None:
@@ -181,7 +196,11 @@ class WorkerHandle:
         return self._process
 
     async def _ended(self, process: Process) -> WorkerDiedError:
-        if process.returncode is None:
+        """What to say of a process that has closed its pipes."""
+        try:
+            # Not killed at once: `kill` would reap what is dead, and with it how it ended.
+            await asyncio.wait_for(process.wait(), timeout=ENDED_SECONDS)
+        except TimeoutError:
             process.kill()
             await process.wait()
         return self._died(process)

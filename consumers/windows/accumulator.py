@@ -154,7 +154,12 @@ class WindowAccumulator:
         return self.passed(now=now)
 
     def tick(self, now: datetime) -> list[TrainingWindow]:
-        """Close the windows that have been open for too long."""
+        """Close the windows that have been open for too long.
+
+        Where the clock was set back, a window that opened before that counts from now.
+        """
+        for window in self._open.values():
+            window.opened_at = min(window.opened_at, now)
         idle = [
             task
             for task, window in self._open.items()

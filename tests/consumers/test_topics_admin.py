@@ -42,7 +42,7 @@ def test_every_topic_of_the_table_is_created_as_the_table_says(fresh: Settings) 
     for topic in TOPICS:
         partitions, configs = on_broker(fresh, topic.name)
         assert partitions == (1 if topic in {MODEL_VERSIONS, CONTROL} else 2)
-        assert configs_of(topic).items() <= configs.items()
+        assert configs_of(topic, fresh).items() <= configs.items()
 
 
 def test_a_second_run_changes_nothing_and_says_so(settings: Settings) -> None:
@@ -63,7 +63,7 @@ def test_versions_that_are_not_compacted_fail_the_role(
 
 
 def test_labeled_texts_that_retention_would_delete_fail_the_role(fresh: Settings) -> None:
-    kept = configs_of(LABELED_TEXTS) | {"retention.ms": "604800000"}
+    kept = configs_of(LABELED_TEXTS, fresh) | {"retention.ms": "604800000"}
     create(fresh, "labeled-texts", 2, **kept)
     report = ensure_topics(fresh, [LABELED_TEXTS])
     name = fresh.topic("labeled-texts")
@@ -74,7 +74,7 @@ def test_labeled_texts_that_retention_would_delete_fail_the_role(fresh: Settings
 def test_other_partitions_and_a_shorter_finite_retention_are_told_but_are_a_choice(
     fresh: Settings,
 ) -> None:
-    create(fresh, "texts", 5, **configs_of(TEXTS) | {"retention.ms": "3600000"})
+    create(fresh, "texts", 5, **configs_of(TEXTS, fresh) | {"retention.ms": "3600000"})
     report = ensure_topics(fresh, [TEXTS])
     assert [(one.what, one.found, one.wanted) for one in report.differs] == [
         ("partitions", "5", "2"),
@@ -82,6 +82,12 @@ def test_other_partitions_and_a_shorter_finite_retention_are_told_but_are_a_choi
     ]
     assert report.ok
     assert "partitions is 5, should be 2" in str(report)
+
+
+def test_of_three_copies_two_must_have_a_record_before_it_is_acknowledged() -> None:
+    for copies, in_sync in ((1, None), (2, None), (3, "2"), (5, "2")):
+        configs = configs_of(LABELED_TEXTS, Settings(replication_factor=copies))
+        assert configs.get("min.insync.replicas") == in_sync
 
 
 def test_a_mock_broker_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:

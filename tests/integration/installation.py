@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ from schemas.topics import (
 )
 from schemas.window import TrainingWindow
 
+PROGRAM = (sys.executable, "-m", "consumers")
 PATIENCE_SECONDS = 120.0
 """The machine may be busy; a test that passes never waits so long."""
 
@@ -81,12 +83,15 @@ class Installation:
     # Roles.
 
     @contextmanager
-    def roles(self, *names: str, **environment: str) -> Iterator[ProcessGroup]:
+    def roles(
+        self, *names: str, program: Sequence[str] = PROGRAM, **environment: str
+    ) -> Iterator[ProcessGroup]:
         """Start roles, stop them at the end; while they run, none may end by itself."""
         group = ProcessGroup(
             logs=self.folder / "logs",
             environment={**environment_of(self.settings), **environment},
             grace_seconds=10,
+            program=program,
         )
         with group:
             for name in names:

@@ -1,6 +1,8 @@
 """The store: whole files or none, one winner, nothing unproven."""
 
 import multiprocessing
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -76,6 +78,30 @@ def test_bytes_are_on_disk_before_the_name_is_and_the_folders_after(
     assert synced[0][0].parent == tmp_path / ".staging"
     assert not synced[0][1]
     assert synced[1:] == [(tmp_path / "a/b", True), (tmp_path / "a", True), (tmp_path, True)]
+
+
+def test_what_a_killed_process_left_half_written_is_swept_a_day_later(tmp_path: Path) -> None:
+    ArtifactStore(str(tmp_path)).put("a", b"x")
+    left, at_work = tmp_path / ".staging" / "left", tmp_path / ".staging" / "at-work"
+    for staged in (left, at_work):
+        staged.write_bytes(b"half")
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(left, (two_days_ago, two_days_ago))
+    ArtifactStore(str(tmp_path))
+    assert not left.exists()
+    assert at_work.exists()
+
+
+def test_a_write_whose_folder_is_removed_meanwhile_may_go_well_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ArtifactStore(str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr("model.artifacts._sync", lambda path: path.unlink())
+        for write in (store.put, store.create):
+            with pytest.raises(StoreUnavailableError, match="a/b: cannot write"):
+                write("a/b", b"x")
+    store.create("a/b", b"x")
 
 
 def test_list_is_sorted_and_bounded_by_folder_and_start(store: ArtifactStore) -> None:

@@ -1,5 +1,7 @@
 """Export: one template an architecture, weights written in, and a proof that can fail."""
 
+import errno
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +148,30 @@ def test_a_template_is_exported_once_and_read_from_the_cache_after(
     assert len(exports) == 1
     assert again == first == template
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_cache_that_is_full_or_damaged_costs_an_export_and_nothing_else(
+    encoder: Encoder, template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.onnx_template.export_template", lambda _: template)
+    write, full = Path.write_bytes, tmp_path / "full"
+
+    def no_room(path: Path, data: bytes) -> int:
+        write(path, data[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", no_room)
+        assert load_template(encoder, full) == template
+    assert not list(full.iterdir())
+
+    load_template(encoder, tmp_path)
+    [kept] = tmp_path.glob("*.onnx")
+    whole = kept.read_bytes()
+    for damaged in (b"", whole[:-1], whole[: len(whole) // 2], b"no protobuf at all"):
+        kept.write_bytes(damaged)
+        assert load_template(encoder, tmp_path) == template
+        assert kept.read_bytes() == whole
 
 
 def test_a_template_holds_no_weights_and_no_paths(template: Template) -> None:

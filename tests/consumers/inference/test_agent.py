@@ -213,10 +213,22 @@ def test_a_text_is_held_from_when_it_was_appended_or_the_role_started(
     seconds = hold_seconds(
         appended_at=AT + timedelta(seconds=appended),
         started_at=AT + timedelta(seconds=started),
+        running_seconds=100 - started,
         now=AT + timedelta(seconds=100),
         wait_seconds=30,
     )
     assert seconds == left
+
+
+def test_a_clock_that_jumps_ahead_uses_up_no_text_s_time() -> None:
+    seconds = hold_seconds(
+        appended_at=AT,
+        started_at=AT,
+        running_seconds=2,
+        now=AT + timedelta(days=1),
+        wait_seconds=30,
+    )
+    assert seconds == 28
 
 
 def test_the_role_starts_without_torch() -> None:

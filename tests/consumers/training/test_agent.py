@@ -14,7 +14,15 @@ from consumers.settings import Settings
 from consumers.training import agent
 from consumers.training import worker as worker_module
 from consumers.training.agent import TrainingHandler
-from consumers.training.messages import Committed, Failed, GiveUpRefresh, Learn, Refresh, Tip
+from consumers.training.messages import (
+    Committed,
+    Failed,
+    GiveUp,
+    GiveUpRefresh,
+    Learn,
+    Refresh,
+    Tip,
+)
 from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
 from tests.consumers.raw import raw
@@ -405,3 +413,25 @@ def test_its_condition_says_how_many_windows_wait(play: Play) -> None:
     play(worker, scene)
     assert [list(condition.tasks.values()) for condition in seen] == [[{"waiting_windows": 2}]]
     assert seen[0].beat_at > 0
+
+
+def test_a_window_is_a_dead_letter_before_it_is_given_up(play: Play) -> None:
+    """After a crash between the two it comes again; the entry alone would hide it."""
+    deleted = Failed(fate="reject", error="SpanDeletedError", message="retention was faster")
+    letters: list[int] = []
+
+    class Noting(Worker):
+        async def ask(self, request: Any) -> Any:
+            if isinstance(request, GiveUp):
+                letters.append(brokers[0].letters)
+            return await super().ask(request)
+
+    worker, brokers = Noting(replies={Learn: deleted}), list[Any]()
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        brokers.append(broker)
+        await handler.batch(batch(0))
+        await broker.wrote.wait()
+
+    assert play(worker, scene).committed == [{PLACE: 1}]
+    assert letters == [1]

@@ -22,10 +22,13 @@ from consumers.training.messages import (
     GiveUpRefresh,
     Ready,
     Refresh,
+    Tip,
 )
-from consumers.training.worker import WorkerHandle, WorkerNotReadyError
+from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
 from consumers.training.worker_process import Worker
 from model.errors import ConfigError, FreshetError, StopError, StoreUnavailableError
+
+SPAWN = asyncio.create_subprocess_exec
 
 
 class Learner:
@@ -67,10 +70,10 @@ def with_learner(worker: Worker, learner: Learner) -> Worker:
     return worker
 
 
-def handle_of(died: Callable[[], Awaitable[None]] | None = None) -> WorkerHandle:
-    async def nothing() -> None:
-        pass
+async def nothing() -> None: ...
 
+
+def handle_of(died: Callable[[], Awaitable[None]] | None = None) -> WorkerHandle:
     return WorkerHandle(Settings(), lambda _: None, died or nothing)
 
 
@@ -187,13 +190,62 @@ def test_a_worker_that_is_ready_stays_up_until_it_is_stopped(
     assert afterwards is None
 
 
+def test_a_worker_that_is_killed_before_it_is_ready_is_no_fault_of_what_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs("read -r start; kill -9 $$", monkeypatch)
+
+    async def run() -> None:
+        handle = WorkerHandle(Settings(max_attempts=3), lambda _: None, nothing)
+        for _ in range(2):
+            with pytest.raises(WorkerNotReadyError, match="ended with status -9"):
+                await handle.start()
+        with pytest.raises(StopError, match=r"3 workers in a row ended before .* status -9"):
+            await handle.start()
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_was_ready_clears_the_count_of_those_that_were_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        handle = WorkerHandle(Settings(max_attempts=2), lambda _: None, nothing)
+        for _ in range(3):
+            runs("read -r start; exit 3", monkeypatch)
+            with pytest.raises(WorkerNotReadyError, match="ended with status 3"):
+                await handle.start()
+            answers_with(Ready(), monkeypatch)
+            await handle.start()
+            await handle.stop()
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_is_killed_at_work_is_said_to_have_been_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = Ready().model_dump_json()
+    runs(f"read -r start; echo '{ready}'; read -r request; kill -9 $$", monkeypatch)
+
+    async def run() -> None:
+        handle = WorkerHandle(Settings(), lambda _: None, nothing)
+        with pytest.raises(WorkerDiedError, match="ended with status -9"):
+            await handle.ask(Tip(task="prices"))
+
+    asyncio.run(run())
+
+
 def answers_with(reply: Ready | Failed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a process in the worker's place that says this and waits for the end of its stdin."""
-    spawn = asyncio.create_subprocess_exec
-    program = 'read -r start; echo "$1"; cat > /dev/null'
+    runs(f"read -r start; echo '{reply.model_dump_json()}'; cat > /dev/null", monkeypatch)
+
+
+def runs(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a shell program in the worker's place."""
 
     async def in_its_place(*_: Any, **options: Any) -> Any:
-        return await spawn("/bin/sh", "-c", program, "sh", reply.model_dump_json(), **options)
+        return await SPAWN("/bin/sh", "-c", program, **options)
 
     monkeypatch.setattr("asyncio.create_subprocess_exec", in_its_place)
 

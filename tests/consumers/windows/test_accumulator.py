@@ -105,6 +105,16 @@ def test_an_idle_window_closes_at_its_wall_clock_age() -> None:
     assert held.tick(T0 + timedelta(seconds=50)) == []
 
 
+def test_a_clock_that_is_set_back_keeps_no_window_open() -> None:
+    held = accumulator(10, idle=5.0)
+    ahead = T0 + timedelta(days=1)
+    held.add([Arrival(0, "a", "r0", "up", 0, 0.0)], now=ahead)
+    assert held.tick(T0) == []
+    assert held.tick(T0 + timedelta(seconds=4)) == []
+    (window,) = held.tick(T0 + timedelta(seconds=5))
+    assert window.reason is CloseReason.IDLE
+
+
 def test_a_command_closes_at_once_where_all_has_been_read() -> None:
     held = accumulator(10)
     add(held, 1, appended=100)
