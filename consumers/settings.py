@@ -60,10 +60,15 @@ class Settings(BaseSettings):
     """Only tasks named in the YAML file are accepted; records of others are dead letters."""
     max_text_chars: Annotated[int, Field(ge=1)] = 20_000
     """Longer texts are dead letters."""
+    max_label_chars: Annotated[int, Field(ge=1, le=200)] = 200
+    """Records with longer labels are dead letters; no label may be longer than 200 characters."""
     flood_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The role stops when more than this share of the last `flood_records` records is bad."""
     flood_records: Annotated[int, Field(ge=10)] = 1000
     """Records over which `flood_ratio` is taken."""
+    flood_in_a_row: Annotated[int, Field(ge=0)] = 500
+    """The role stops when more than so many records of a partition are bad one after the other;
+    0 is no limit."""
     wait_for_model_seconds: Annotated[float, Field(ge=0)] = 300.0
     """How long a text of a task without a version is held before it is a dead letter."""
     max_attempts: Annotated[int, Field(ge=1)] = 5

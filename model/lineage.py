@@ -11,7 +11,7 @@ names. Two workers cannot fork a lineage: the loser's create fails and it reads 
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from model.artifacts import ArtifactStore
 from model.config import HoldoutConfig, TaskConfig
@@ -91,6 +91,9 @@ class LineageEntry(_Part):
     kind: Literal["increment", "refresh", "rollback"]
     trained_through: dict[str, Count]
     """Per `topic/partition`: the offset below which every record is accounted for."""
+    refused: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
+    """Per `topic/partition`: offsets of the records whose labels are beyond the limits of `config`;
+    each is announced as a dead letter."""
     windows: tuple[str, ...]
     spans: tuple[Span, ...]
     refresh_reads: tuple[Span, ...] = ()
