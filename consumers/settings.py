@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from model.config import TaskConfig
 from model.errors import ConfigError
 from schemas.base import TaskName
+from schemas.topics import MAX_RECORD_BYTES
 
 
 class TasksFile(BaseModel):
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
     """YAML file with `defaults` and `tasks`."""
     strict_tasks: bool = False
     """Only tasks named in the YAML file are accepted; records of others are dead letters."""
+    max_record_bytes: Annotated[int, Field(ge=1024)] = MAX_RECORD_BYTES
+    """Larger records, which a compressed batch can hold, are dead letters, unread. A text takes up
+    to 12 bytes a character in JSON: raise this with `max_text_chars`."""
     max_text_chars: Annotated[int, Field(ge=1)] = 20_000
     """Longer texts are dead letters."""
     max_label_chars: Annotated[int, Field(ge=1, le=200)] = 200

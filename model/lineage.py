@@ -20,6 +20,7 @@ from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
 from model.plan import Plan
 from schemas.base import Count, Label, Span, TaskName
 from schemas.evaluation import EvaluationEvent, Outcome
+from schemas.faults import told
 from schemas.model_version import Artifact, ModelVersion
 
 
@@ -185,7 +186,7 @@ class Lineage:
         try:
             return LineageEntry.model_validate_json(raw, extra="ignore")
         except ValidationError as error:
-            msg = f"{path} is not a lineage entry: {error}"
+            msg = f"{path} is not a lineage entry: {told(error)}"
             raise ArtifactRefusedError(msg) from error
 
     def back_from(self, entry: LineageEntry) -> Iterator[LineageEntry]:

@@ -6,12 +6,14 @@ from typing import ClassVar, Literal
 from pydantic import AwareDatetime, Base64Bytes
 
 from schemas.base import Count, Event, TaskName
+from schemas.topics import LARGE_MESSAGE_BYTES
 
 
 class DeadLetter(Event):
     """A record set aside, unique by (`topic`, `partition`, `offset`); a restart may repeat it."""
 
     event_type: ClassVar[str] = "dead_lettered"
+    max_bytes: ClassVar[int] = LARGE_MESSAGE_BYTES
     type: Literal["dead_letter"] = "dead_letter"
     schema_version: Literal[1] = 1
 

@@ -37,6 +37,7 @@ from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotRe
 from model.errors import StopError
 from model.lineage import LineageEntry
 from schemas.control import Action
+from schemas.faults import told
 from schemas.topics import TRAINING_WINDOWS
 from schemas.window import TrainingWindow
 
@@ -127,7 +128,7 @@ class TrainingHandler:
         try:
             window = TrainingWindow.decode(record.value or b"")
         except ValidationError as error:
-            await self._outlet.dead(record, "invalid_window", str(error))
+            await self._outlet.dead(record, "invalid_window", told(error))
             self._backlog.passed(record)
             return
         self._backlog.add(Waiting(window, record))

@@ -237,7 +237,10 @@ def _arrival(raw: RawRecord, text: LabeledText) -> Arrival:
     return Arrival(
         offset,
         text.task,
-        text.id or record_id(None, topic=raw.topic, partition=raw.partition, offset=offset),
+        text.id
+        or record_id(
+            None, topic=raw.topic, partition=raw.partition, offset=offset, headers=raw.headers
+        ),
         text.label,
         appended,
         event_seconds(text.event_time, appended_seconds=max(appended, 0) / 1000),
