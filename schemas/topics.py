@@ -36,6 +36,14 @@ TEXTS = Topic("texts", "delete", 7, "TextToClassify")
 TEXTS_DEAD = Topic("texts.dead-letters", "delete", 30, "DeadLetter", LARGE_MESSAGE_BYTES)
 PREDICTIONS = Topic("predictions", "delete", 7, "Prediction")
 CONTROL = Topic("control", "delete", 7, "Command")
+REDRIVEN = Topic("redriven", "compact", None, "Redriven")
+
+DEAD_LETTERS_OF = {
+    LABELED_TEXTS: LABELED_TEXTS_DEAD,
+    TEXTS: TEXTS_DEAD,
+    TRAINING_WINDOWS: TRAINING_WINDOWS_DEAD,
+}
+"""Where the records of a topic go that cannot be processed."""
 
 TOPICS = (
     LABELED_TEXTS,
@@ -48,4 +56,5 @@ TOPICS = (
     TEXTS_DEAD,
     PREDICTIONS,
     CONTROL,
+    REDRIVEN,
 )

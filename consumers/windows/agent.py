@@ -181,11 +181,15 @@ class WindowsHandler:
         """Close idle windows, and publish what an earlier try could not."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            async with self._lock:
-                for place, held in self._partitions.items():
-                    held.closed += held.accumulator.tick(self._clock())
-                    if held.closed or held.letters:
-                        await self._settle_soon(place, held)
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Look once."""
+        async with self._lock:
+            for place, held in self._partitions.items():
+                held.closed += held.accumulator.tick(self._clock())
+                if held.closed or held.letters:
+                    await self._settle_soon(place, held)
 
     async def _obey(self, command: GivenCommand) -> None:
         """Close what a command names.

@@ -19,6 +19,7 @@ from schemas.faults import MAX_DETAIL_CHARS, told
 from schemas.labeled_text import LabeledText, TextToClassify
 from schemas.model_version import ModelVersion
 from schemas.prediction import Prediction
+from schemas.redriven import Redriven
 from schemas.window import TrainingWindow
 from tests.hostile import extremes, hostile
 
@@ -43,6 +44,7 @@ READERS: dict[str, tuple[Decode, dict[str, Any], str]] = {
     "evaluation": (EvaluationEvent.decode, golden("evaluation.v1.full"), "slices"),
     "command": (Command.decode, golden("command.v1"), "why"),
     "prediction": (Prediction.decode, golden("prediction.v1"), "scores"),
+    "redriven": (Redriven.decode, golden("redriven.v1"), "who"),
     "dead letter": (DeadLetter.decode, golden("dead_letter.v1.headers"), "record_headers"),
 }
 readers = pytest.mark.parametrize("name", sorted(READERS))
@@ -87,7 +89,8 @@ def test_extremes_are_dealt_with_in_bounded_time_and_memory(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["command", "evaluation", "prediction", "version", "window", "dead letter"]
+    "name",
+    ["command", "evaluation", "prediction", "redriven", "version", "window", "dead letter"],
 )
 def test_an_event_that_no_writer_can_have_sent_is_refused_unread(name: str) -> None:
     decode, _, _ = READERS[name]
