@@ -50,6 +50,15 @@ SETTINGS = Settings(flood_ratio=1, flood_in_a_row=0).model_copy(
 CONFIG = TaskConfig(max_new_labels=2, max_labels=4)
 HOLDOUT = HoldoutConfig()
 
+Produced = tuple[int, str | None, int, int | None, str]
+PRODUCED = st.tuples(
+    st.sampled_from(PARTITIONS),
+    st.sampled_from((*TASKS, *TASKS, *TASKS, None)),
+    st.sampled_from([0, 0, 50, 300]),
+    st.none() | st.integers(0, 9),
+    st.sampled_from(["up", "down", "flat", "odd", "new"]),
+)
+"""Partition, task, event time, number of an id that may come again, label."""
 Mishap = Literal["none", "refused", "not acknowledged", "crash"]
 
 
@@ -141,8 +150,8 @@ class Lineage:
 class Interleavings(RuleBasedStateMachine):
     """Anything may happen between any two steps."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(records=st.lists(PRODUCED, min_size=12, max_size=40))
+    def begin(self, records: list[Produced]) -> None:
         self.loop = asyncio.new_event_loop()
         self.now = START
         self.stamp = 0
@@ -151,29 +160,14 @@ class Interleavings(RuleBasedStateMachine):
         self.lineages: dict[str, Lineage] = defaultdict(Lineage)
         self.roles = {number: self._started(number) for number in ROLES}
         self._told(0, PARTITIONS)
+        self.produce(records)
 
     # Producers.
 
-    @rule(
-        partition=st.sampled_from(PARTITIONS),
-        task=st.sampled_from((*TASKS, None)),
-        seconds=st.sampled_from([0, 0, 50, 300]),
-        number=st.none() | st.integers(0, 5),
-        label=st.sampled_from(["up", "down", "flat", "odd", "new"]),
-        copies=st.integers(1, 4),
-    )
-    def produce(
-        self,
-        *,
-        partition: int,
-        task: str | None,
-        seconds: int,
-        number: int | None,
-        label: str,
-        copies: int,
-    ) -> None:
-        """Append records, without a task bad ones; `number` may repeat an id."""
-        for _ in range(copies):
+    @rule(records=st.lists(PRODUCED, min_size=1, max_size=12))
+    def produce(self, records: list[Produced]) -> None:
+        """Append records, without a task bad ones."""
+        for partition, task, seconds, number, label in records:
             self.stamp += 1
             log = self.group.log[partition]
             time = (START - timedelta(days=400) + timedelta(seconds=seconds)).isoformat()
@@ -209,7 +203,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(
         number=st.sampled_from(ROLES),
         partition=st.sampled_from(PARTITIONS),
-        count=st.integers(1, 8),
+        count=st.integers(1, 20),
         mishap=st.sampled_from(["none", "none", "none", "refused", "not acknowledged", "crash"]),
     )
     def read(self, number: int, partition: int, count: int, mishap: Mishap) -> None:
@@ -227,6 +221,17 @@ class Interleavings(RuleBasedStateMachine):
         if self._does(number, role.handler.batch(PartitionBatch(TOPIC, partition, records))):
             self.roles[number].position[partition] = start + len(records)
         role.kafka.mishap = "none"
+
+    @rule(
+        number=st.sampled_from(ROLES),
+        partition=st.sampled_from(PARTITIONS),
+        back=st.integers(1, 8),
+    )
+    def seek_back(self, number: int, partition: int, back: int) -> None:
+        """The client goes back to what the role has taken already: it comes a second time."""
+        position = self.roles[number].position
+        if partition in position:
+            position[partition] = max(0, position[partition] - back)
 
     @rule(number=st.sampled_from(ROLES), seconds=st.sampled_from([1, 30, 61]))
     def wait(self, number: int, seconds: int) -> None:
@@ -419,4 +424,4 @@ def _rows(intake: Intake) -> list[Row]:
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestInterleavings.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
