@@ -137,6 +137,12 @@ def models(context: typer.Context) -> None:
     _hand_on("consumers.models_cli", context)
 
 
+@app.command("dead-letters", context_settings=_HANDED_ON)
+def dead_letters(context: typer.Context) -> None:
+    """Records that could not be processed: list and show them, or send them again."""
+    _hand_on("consumers.dead_letters_cli", context)
+
+
 @app.command(context_settings=_HANDED_ON)
 def backtest(context: typer.Context) -> None:
     """Replay labeled files under several plans and compare them: no Kafka, nothing is kept."""

@@ -1,11 +1,10 @@
 """`freshet refresh`: asks the train role to refresh an encoder now."""
 
-import getpass
-
 from pydantic import TypeAdapter, ValidationError
 
 from consumers.produce import TextProducer
 from consumers.settings import Settings
+from consumers.who import this_user
 from model.errors import ConfigError
 from schemas.base import TaskName
 from schemas.control import Action
@@ -25,7 +24,7 @@ def ask_for_refresh(settings: Settings, task: str, *, who: str | None, why: str)
         ProduceError: the broker does not take it.
     """
     _check_task(settings, task)
-    with TextProducer(settings, who=who or _user()) as producer:
+    with TextProducer(settings, who=who or this_user()) as producer:
         producer.send_command(Action.REFRESH, task, why=why)
     return f"{task}: the train role is asked for a refresh; see `freshet models list {task}`"
 
@@ -37,10 +36,3 @@ def _check_task(settings: Settings, task: str) -> None:
         raise ConfigError(f"{task!r} is no name of a task: {error.errors()[0]['msg']}") from error
     if not settings.knows(task):
         raise ConfigError(f"there is no task {task!r} in {settings.config}, and strict_tasks is on")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a user database
-        return "unknown"

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from model.config import TaskConfig
 from model.errors import ConfigError
 from schemas.base import TaskName
+from schemas.topics import MAX_RECORD_BYTES
 
 
 class TasksFile(BaseModel):
@@ -58,12 +59,20 @@ class Settings(BaseSettings):
     """YAML file with `defaults` and `tasks`."""
     strict_tasks: bool = False
     """Only tasks named in the YAML file are accepted; records of others are dead letters."""
+    max_record_bytes: Annotated[int, Field(ge=1024)] = MAX_RECORD_BYTES
+    """Larger records, which a compressed batch can hold, are dead letters, unread. A text takes up
+    to 12 bytes a character in JSON: raise this with `max_text_chars`."""
     max_text_chars: Annotated[int, Field(ge=1)] = 20_000
     """Longer texts are dead letters."""
+    max_label_chars: Annotated[int, Field(ge=1, le=200)] = 200
+    """Records with longer labels are dead letters; no label may be longer than 200 characters."""
     flood_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The role stops when more than this share of the last `flood_records` records is bad."""
     flood_records: Annotated[int, Field(ge=10)] = 1000
     """Records over which `flood_ratio` is taken."""
+    flood_in_a_row: Annotated[int, Field(ge=0)] = 500
+    """The role stops when more than so many records of a partition are bad one after the other;
+    0 is no limit."""
     wait_for_model_seconds: Annotated[float, Field(ge=0)] = 300.0
     """How long a text of a task without a version is held before it is a dead letter."""
     max_attempts: Annotated[int, Field(ge=1)] = 5

@@ -1,6 +1,6 @@
 """What a round found and decided, before it is written down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Self
@@ -35,6 +35,7 @@ class Findings:
     covered: float | None = None
     counts: RecordCounts = field(default_factory=RecordCounts)
     trained_through: dict[str, int]
+    refused: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     last_appended_at: datetime | None = None
     prequential_accuracy: float | None = None
     new: Comparison = _NOTHING

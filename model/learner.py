@@ -1,6 +1,6 @@
 """Keeps tasks warm between rounds and runs their recipes against a store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -163,14 +163,26 @@ class Learner:
         return self._keep(task, done)
 
     def fail(
-        self, task: str, windows: Sequence[TrainingWindow], reason: str, config: TaskConfig
+        self,
+        task: str,
+        windows: Sequence[TrainingWindow],
+        reason: str,
+        config: TaskConfig,
+        *,
+        ends: Mapping[str, int] | None = None,
     ) -> LineageEntry:
-        """Write down that windows cannot be learned; nothing else of the state changes."""
+        """Write down that windows cannot be learned; nothing else of the state changes.
+
+        `ends` is where the log ends, per `topic/partition`. A window that reaches behind it (the
+        log lost its last records, or the window is no true one) accounts for nothing there: what
+        will stand at these offsets is yet to be learned.
+        """
         state = self.state(task, config)
         through = dict(state.tip.trained_through) if state.tip else {}
         for window in windows:
-            end = max(through.get(window.span.place, 0), window.span.end)
-            through[window.span.place] = end
+            place, end = window.span.place, window.span.end
+            held = min(end, ends.get(place, end)) if ends is not None else end
+            through[place] = max(through.get(place, 0), held)
         findings = Findings(
             kind="increment",
             outcome=Outcome.FAILED,

@@ -11,7 +11,7 @@ names. Two workers cannot fork a lineage: the loser's create fails and it reads 
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from model.artifacts import ArtifactStore
 from model.config import HoldoutConfig, TaskConfig
@@ -20,6 +20,7 @@ from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
 from model.plan import Plan
 from schemas.base import Count, Label, Span, TaskName
 from schemas.evaluation import EvaluationEvent, Outcome
+from schemas.faults import told
 from schemas.model_version import Artifact, ModelVersion
 
 
@@ -91,6 +92,9 @@ class LineageEntry(_Part):
     kind: Literal["increment", "refresh", "rollback"]
     trained_through: dict[str, Count]
     """Per `topic/partition`: the offset below which every record is accounted for."""
+    refused: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
+    """Per `topic/partition`: offsets of the records whose labels are beyond the limits of `config`;
+    each is announced as a dead letter."""
     windows: tuple[str, ...]
     spans: tuple[Span, ...]
     refresh_reads: tuple[Span, ...] = ()
@@ -182,7 +186,7 @@ class Lineage:
         try:
             return LineageEntry.model_validate_json(raw, extra="ignore")
         except ValidationError as error:
-            msg = f"{path} is not a lineage entry: {error}"
+            msg = f"{path} is not a lineage entry: {told(error)}"
             raise ArtifactRefusedError(msg) from error
 
     def back_from(self, entry: LineageEntry) -> Iterator[LineageEntry]:

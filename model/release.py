@@ -96,6 +96,7 @@ def commit_round(
         attempt=attempt,
         kind=findings.kind,
         trained_through=findings.trained_through,
+        refused=dict(findings.refused),
         windows=findings.windows,
         spans=findings.spans,
         refresh_reads=findings.refresh_reads,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from model.config import RefreshConfig, TaskConfig
 from model.data import Log, Record
@@ -43,12 +44,16 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     held: dict[str, tuple[Record, int]] = {}
     spans: list[Span] = []
     budget = _Budget(state, config.refresh)
-    for entry in _rounds(lineage, state.tip, read_log=config.refresh.read_log):
+    for entry, through in _rounds(lineage, state.tip, read_log=config.refresh.read_log):
         if budget.spent:
             break
         for span in reversed(entry.spans):
             spans.append(span)
+            refused = frozenset(entry.refused.get(span.place, ()))
+            below = through.get(span.place, 0)
             for record in reversed(_read(log, lineage.task, span)):
+                if record.offset < below or record.offset in refused:
+                    continue  # an earlier round dealt with it, or it was never learned
                 sequence = _brought_by(record, entry.sequence, held, state)
                 learnable = split_of(record.text, salt=split.salt, share=split.share) == "learn"
                 if sequence is not None and learnable and budget.takes(record, held):
@@ -78,16 +83,20 @@ def not_learned(state: TaskState, config: TaskConfig) -> frozenset[int]:
     return frozenset(state.set_apart if waits else ())
 
 
-def _rounds(lineage: Lineage, tip: LineageEntry, *, read_log: bool) -> Iterator[LineageEntry]:
-    """The rounds whose spans may be read, newest first.
+def _rounds(
+    lineage: Lineage, tip: LineageEntry, *, read_log: bool
+) -> Iterator[tuple[LineageEntry, Mapping[str, int]]]:
+    """The rounds whose spans may be read, newest first, each with what was trained through before.
 
     Without the log those since the last refresh that fitted: what came before it is gone.
     """
-    for entry in lineage.back_from(tip):
+    for entry, before in pairwise(chain(lineage.back_from(tip), (None,))):
+        if entry is None:
+            return
         if not read_log and entry.kind == "refresh" and entry.outcome in _FITTED:
             return
         if _taught(entry, tip):
-            yield entry
+            yield entry, before.trained_through if before else {}
 
 
 def _read(log: Log, task: str, span: Span) -> list[Record]:

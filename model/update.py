@@ -132,6 +132,7 @@ def increment(
             spans=spans,
             counts=intake.counts,
             trained_through=intake.trained_through,
+            refused=intake.refused,
             last_appended_at=last_appended_at,
             prequential_accuracy=sum(right) / len(right) if right else None,
             rows=rows,
@@ -263,5 +264,5 @@ def _why_skipped(intake: Intake, *, trained: bool) -> str:
         return f"{counts.learned} records for the next refresh, which trains the softmax head"
     return (
         f"nothing to learn: {counts.duplicates} duplicates, {counts.held_out} held out, "
-        f"{counts.trimmed} already accounted for"
+        f"{counts.trimmed} already accounted for, {counts.refused} of labels beyond the limits"
     )

@@ -60,6 +60,9 @@ class RecordCounts(BaseModel):
     skipped: Count = 0
     trimmed: Count = 0
     """Records that an earlier entry accounts for; not part of the books."""
+    refused: Count = 0
+    """Records of labels beyond the limits of their task. Each has a dead letter, and counts as one
+    in the books."""
     corrected: Count = 0
     """Of those learned or held out: a known id with another label. Not counted apart."""
     conflicting: Count = 0

@@ -4,7 +4,14 @@ import re
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+)
 
 from schemas.base import Count, Event, Label, Seconds, Sha256, Span, TaskName
 
@@ -51,7 +58,7 @@ class ModelVersion(Event):
     """A Hugging Face `tokenizer.json` with truncation set."""
     head: Artifact
     """ONNX: `features` float32 (B, D) to `scores` float32 (B, C), rows sum to one."""
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1), FailFast()]
     """Label of each column of the scores; append-only along a lineage."""
     spans: tuple[Span, ...]
     """The records that this entry learned from (a refresh: what it read again)."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from consumers.batches import PartitionBatch, Place
-from consumers.dead_letters import FloodGuard
+from consumers.flood_guard import FloodGuard
 from consumers.health.condition import Condition
 from consumers.inference.answers import Current, Entry, answer
 from consumers.inference.events import (
@@ -90,7 +90,9 @@ class Serve:
         self._settings = settings
         self._follow = follow
         self._log = get_log(role=ROLE)
-        self._flood = FloodGuard(settings.flood_ratio, settings.flood_records)
+        self._flood = FloodGuard(
+            settings.flood_ratio, settings.flood_records, in_a_row=settings.flood_in_a_row
+        )
         self._executor = ThreadPoolExecutor(1, "freshet-predict")
         self._lanes: dict[Place, Lane] = {}
         self._waiting_for: set[str] = set()
@@ -108,6 +110,7 @@ class Serve:
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Open a lane for each; what an older one holds comes again from the committed offset."""
         await self.revoked(partitions)
+        self._flood.read_again(partitions)
         for place in partitions:
             topic, partition = place
             self._lanes[place] = Lane(
@@ -155,11 +158,13 @@ class Serve:
         )
 
     def _read(self, record: RawRecord) -> Entry:
+        place = (record.topic, record.partition)
         try:
-            text: TextToClassify | BadRecordError = parse_text(record, settings=self._settings)
-        except BadRecordError as e:
-            text = e
-        self._flood.saw(bad=isinstance(text, BadRecordError))
+            text = parse_text(record, settings=self._settings)
+        except BadRecordError as error:
+            self._flood.saw_bad(place, why=str(error))
+            return Entry(record, error)
+        self._flood.saw_good(place, 1)
         return Entry(record, text)
 
     async def _work(self, place: Place, entries: Sequence[Entry]) -> int:

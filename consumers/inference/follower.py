@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +21,7 @@ from consumers.inference.events import (
     log_event,
 )
 from consumers.inference.version_reader import VersionReader
+from consumers.records import appended_at
 from consumers.settings import Settings
 from model.artifact_cache import CachedArtifacts
 from model.artifacts import ArtifactReader, ArtifactStore
@@ -29,6 +29,7 @@ from model.errors import NoVersionError, RejectError, RetryError, StopError
 from model.onnx_session import Device
 from model.predictor import Predictor
 from model.predictor_loader import PredictorLoader
+from schemas.faults import told
 from schemas.model_version import ModelVersion
 from schemas.topics import MODEL_VERSIONS
 
@@ -203,13 +204,13 @@ class Follower:
         try:
             version = ModelVersion.decode(record.value)
         except ValidationError as e:
-            self._on_event(VersionRefused(task, None, f"offset {record.offset}: {e}"))
+            self._on_event(VersionRefused(task, None, f"offset {record.offset}: {told(e)}"))
             return
         if version.task != task:
             reason = f"offset {record.offset}: its key is {task!r}, its task {version.task!r}"
             self._on_event(VersionRefused(task, version.version, reason))
         else:
-            at = datetime.fromtimestamp(record.timestamp / 1000, tz=UTC)
+            at = appended_at(record)
             self._backlog.announce(version, announced_at=at, now=time.monotonic())
 
     def _load(self, pending: Pending) -> None:

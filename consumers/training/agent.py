@@ -44,7 +44,8 @@ from consumers.training.worker import (
 )
 from model.lineage import LineageEntry
 from schemas.control import Action
-from schemas.topics import TRAINING_WINDOWS
+from schemas.faults import told
+from schemas.topics import LABELED_TEXTS, TRAINING_WINDOWS
 from schemas.window import TrainingWindow
 
 MOST_WAITING = 1000
@@ -145,7 +146,12 @@ class TrainingHandler:
         try:
             window = TrainingWindow.decode(record.value or b"")
         except ValidationError as error:
-            await self._outlet.dead(record, "invalid_window", str(error))
+            await self._outlet.dead(record, "invalid_window", told(error))
+            self._backlog.passed(record)
+            return
+        if window.span.topic != self._settings.topic(LABELED_TEXTS.name):
+            detail = f"its records are of {window.span.topic}, which holds no labeled texts"
+            await self._outlet.dead(record, "invalid_window", detail)
             self._backlog.passed(record)
             return
         self._backlog.add(Waiting(window, record))

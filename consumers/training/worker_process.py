@@ -123,7 +123,8 @@ class Worker:
                     return None  # another worker was faster
                 return learner.refresh(task, request.why, self._log, config)
             case GiveUp():
-                return learner.fail(task, request.windows, request.reason, config)
+                ends = self._log.ends(window.span for window in request.windows)
+                return learner.fail(task, request.windows, request.reason, config, ends=ends)
             case GiveUpRefresh():
                 return learner.fail_refresh(task, request.reason, config)
 

@@ -4,12 +4,13 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
+from consumers.records import utc_of
 from model.config import WindowConfig
 from schemas.base import Span
-from schemas.window import CloseReason, TrainingWindow, digest_ids, window_id
+from schemas.window import MOST_LABELS, CloseReason, TrainingWindow, digest_ids, window_id
 
 
 @dataclass(slots=True)
@@ -207,9 +208,9 @@ class WindowAccumulator:
             span=span,
             num_records=len(window.ids),
             digest=digest_ids(window.ids),
-            label_counts=dict(Counter(window.labels)),
+            label_counts=dict(Counter(window.labels).most_common(MOST_LABELS)),
             opened_at=window.opened_at,
             closed_at=now,
-            last_appended_at=datetime.fromtimestamp(max(window.last_appended, 0) / 1000, UTC),
+            last_appended_at=utc_of(window.last_appended),
             reason=reason,
         )

@@ -188,6 +188,27 @@ def test_a_refused_refresh_is_written_down_once_and_the_next_window_is_learned(
     assert worker.asked[3].reason == "no encoder of its own: NotFiniteError: the loss is not finite"
 
 
+@pytest.mark.parametrize("value", [b"?", b" " * 2_000_000, None, "foreign"])
+def test_what_is_no_window_over_labeled_texts_is_a_dead_letter_and_the_next_is_learned(
+    value: Any, play: Play
+) -> None:
+    if value == "foreign":
+        window = waiting(0).window
+        span = window.span.model_copy(update={"topic": "control"})
+        value = window.model_copy(update={"span": span}).encode()
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(PartitionBatch(*PLACE, [raw(value, topic=TOPIC, offset=0)]))
+        await handler.batch(batch(1))
+        await worker.heard.wait()
+        await broker.wrote.wait()
+
+    broker = play(worker, scene)
+    assert (broker.failed, broker.letters) == ([], 1)
+    assert broker.committed == [{PLACE: 2}]
+
+
 def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
     play: Play,
 ) -> None:
