@@ -10,13 +10,14 @@ import pytest
 from consumers.batches import PartitionBatch
 from consumers.control import GivenCommand
 from consumers.settings import Settings
-from consumers.training import agent
+from consumers.training import agent, schedule
 from consumers.training.agent import TrainingHandler
 from consumers.training.messages import Committed, Failed, GiveUpRefresh, Learn, Refresh, Tip
 from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
 from tests.consumers.raw import raw
 from tests.consumers.training.test_backlog import TOPIC, waiting
+from tests.consumers.training.test_pauses import paused, resumed
 from tests.consumers.training.test_refreshes import AT, asked
 
 PLACE = (TOPIC, 0)
@@ -115,8 +116,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     return run
 
 
-def batch(*offsets: int) -> PartitionBatch:
-    values = ((offset, waiting(offset).window.encode()) for offset in offsets)
+def batch(*offsets: int, task: str = "prices") -> PartitionBatch:
+    values = ((offset, waiting(offset, task=task).window.encode()) for offset in offsets)
     return PartitionBatch(*PLACE, [raw(value, topic=TOPIC, offset=n) for n, value in values])
 
 
@@ -184,7 +185,7 @@ def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
 def test_a_batch_that_waits_while_partitions_move_adds_no_more_of_itself(
     change: str, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent, "MOST_WAITING", 1)
+    monkeypatch.setattr(schedule, "MOST_WAITING", 1)
     worker = Worker(*[WorkerNotReadyError("the store does not answer")] * 10_000)
 
     async def scene(handler: TrainingHandler, _: Any) -> None:
@@ -315,3 +316,51 @@ def test_a_command_that_cannot_be_obeyed_is_written_down_with_who_and_why(play: 
     assert worker.asked[-1].reason == (
         "commanded by ops: the style guide changed: NotFiniteError: the loss is not finite"
     )
+
+
+def test_a_paused_task_waits_while_others_learn_and_is_learned_when_resumed(play: Play) -> None:
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(batch(0))
+        await handler.batch(batch(1, task="moods"))
+        await broker.wrote.wait()
+        broker.wrote.clear()
+        await handler._obey(resumed(1_000))
+        await broker.wrote.wait()
+
+    broker = play(worker, scene, paused(0))
+    learned = [one.task for one in worker.asked if isinstance(one, Learn)]
+    assert learned == ["moods", "prices"]
+    assert broker.committed == [{PLACE: 0}, {PLACE: 2}]
+
+
+def test_a_refresh_of_a_paused_task_waits_too_also_one_by_command(play: Play) -> None:
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, task="moods"))
+        await worker.heard.wait()
+        assert Refresh not in [type(one) for one in worker.asked]
+        worker.until = Refresh
+        worker.heard.clear()
+        await handler._obey(resumed(2_000))
+        await worker.heard.wait()
+
+    play(worker, scene, paused(0), asked(1_000))
+    assert [type(one) for one in worker.asked][-1] is Refresh
+
+
+def test_a_paused_task_with_any_number_of_windows_does_not_block_the_others(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "MOST_WAITING", 1)
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, 1, 2))
+        await handler.batch(batch(3, task="moods"))
+        await worker.heard.wait()
+
+    play(worker, scene, paused(0))
+    assert [one.task for one in worker.asked if isinstance(one, Learn)] == ["moods"]
