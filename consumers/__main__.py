@@ -140,6 +140,12 @@ def refresh(
 
 
 @app.command(context_settings=_HANDED_ON)
+def status(context: typer.Context) -> None:
+    """Show at a glance tasks, lag, what each role does, and what is wrong."""
+    _hand_on("consumers.status_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
 def pause(context: typer.Context) -> None:
     """Learn nothing of a task until it is resumed: its windows wait, serving goes on."""
     context.args.insert(0, "pause")

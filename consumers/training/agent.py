@@ -18,6 +18,7 @@ from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, Waiting
 from consumers.training.failures import FailureStreak
+from consumers.training.housekeeping import Housekeeping
 from consumers.training.messages import (
     Advanced,
     Committed,
@@ -65,6 +66,7 @@ class TrainingHandler:
         self._refreshes = Refreshes()
         self._pauses = Pauses()
         self._schedule = Schedule(settings, self._backlog, self._pauses)
+        self._housekeeping = Housekeeping(settings, self._log)
         self._control: ControlReader | None = None
         self._runner: asyncio.Task[None] | None = None
 
@@ -106,6 +108,7 @@ class TrainingHandler:
             await asyncio.wait({self._runner})
         if self._control is not None:
             await self._control.stop()
+        await self._housekeeping.stop()
         await self._worker.stop()
 
     async def _obey(self, command: GivenCommand) -> None:
@@ -177,6 +180,7 @@ class TrainingHandler:
             self._changed.notify_all()
             ends = self._backlog.committable()
         await self._outlet.commit(ends)
+        self._housekeeping.after_round()
 
     async def _learn(self, items: Sequence[Waiting]) -> None:
         """Learn windows together; where that is refused, halve until the bad one stands alone."""
