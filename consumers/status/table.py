@@ -14,7 +14,11 @@ from consumers.status.wrong import told
 
 
 def drawn(status: Status) -> RenderableType:
-    """Tasks, roles, and what is wrong, or that nothing is."""
+    """Tasks, roles, and what is wrong, or that nothing is.
+
+    Of a task: records that no window has yet (open) and windows that no round has learned yet
+    (waits), each with the age of the oldest.
+    """
     parts: list[RenderableType] = [
         Text(f"{status.broker}  {status.store}  {status.at:%Y-%m-%d %H:%M:%S} UTC", overflow="fold")
     ]
@@ -28,20 +32,25 @@ def drawn(status: Status) -> RenderableType:
     return Stacked(*parts)
 
 
+_WHOLE = frozenset({"serves", "ago", "open", "waits", "training", "members", "oldest"})
+"""Columns that are never folded: what gives way are names and words."""
+
+
 def _table(*headings: str) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in _WHOLE)
     return table
 
 
 def _tasks(status: Status) -> Table:
-    table = _table("task", "serves", "last round", "open", "waits", "training")
+    table = _table("task", "serves", "last round", "ago", "open", "waits", "training")
     for task in status.tasks:
         table.add_row(
             task.task,
             "-" if task.serves is None else str(task.serves),
-            _last(task, status.at),
+            _last(task),
+            told(status.at - task.last.at) if task.last else "-",
             _open(task, status.at),
             _waits(task, status.at),
             training(task, status.at),
@@ -49,12 +58,12 @@ def _tasks(status: Status) -> Table:
     return table
 
 
-def _last(task: Task, now: datetime) -> str:
+def _last(task: Task) -> str:
     last = task.last
     if last is None:
         return "-"
     kind = "" if last.kind == "increment" else f"{last.kind} "
-    return f"{last.sequence} {kind}{last.outcome}, {told(now - last.at)} ago"
+    return f"{last.sequence} {kind}{last.outcome}"
 
 
 def _open(task: Task, now: datetime) -> str:
@@ -66,7 +75,7 @@ def _open(task: Task, now: datetime) -> str:
 
 def _waits(task: Task, now: datetime) -> str:
     held = task.waiting
-    return "-" if held is None else f"{held.records} in {held.windows}, {told(now - held.since)}"
+    return "-" if held is None else f"{held.windows}, {told(now - held.since)}"
 
 
 def training(task: Task, now: datetime) -> str:
@@ -91,7 +100,7 @@ def _does(group: Group, status: Status) -> str:
         return "does not run"
     if group.role == "windows":
         held = [task.gathered.records for task in status.tasks if task.gathered]
-        return f"gathers {sum(held)} records of {len(held)} tasks" if held else "waits for records"
+        return f"gathers {sum(held)} records" if held else "waits for records"
     if group.role == "serve":
         answers = [f"{t.task} by {t.answers.version}" for t in status.tasks if t.answers]
         return f"answered {', '.join(answers)}" if answers else "waits for texts"

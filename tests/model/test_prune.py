@@ -1,373 +1,316 @@
-"""What a prune removes, and what is never lost by it, on stores that a real loop has written."""
+"""What a prune removes, and what it never does, on stores that are written by hand."""
 
-from collections.abc import Callable, Collection
-from datetime import timedelta
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model import prune as pruning
 from model.artifacts import ArtifactStore
-from model.config import GateConfig, MonitorConfig, RetentionConfig
+from model.config import RetentionConfig
 from model.errors import CondemnedError
-from model.learner import wall_clock
-from model.lineage import Lineage, encoder_folder
+from model.lineage import Lineage, LineageEntry, encoder_folder
 from model.pins import CONDEMNED, condemn, pin
 from model.prune import Pruned, prune
 from model.retention import own_paths
-from model.rollback import RollbackRefusedError
-from model.state import TaskState
-from tests.model.loop import TASK, Loop, a_window, stream
+from tests.model.written import TASK, Kind, Written
 
-OBLIGING = GateConfig(obey=False)
 LEAST = RetentionConfig(versions=1, ensemble=1, serving_hours=0, attempt_hours=1)
 """Keeps no more than must be kept."""
-DAYS = timedelta(days=1000)
+YEARS = timedelta(days=1000)
+ATTEMPTS = f"tasks/{TASK}/attempts"
 
 
 @pytest.fixture
-def make(tmp_path: Path, tiny_encoder_folder: Path) -> Callable[..., Loop]:
-    def made(**changes: Any) -> Loop:
-        given = {"gate": OBLIGING, "monitor": MonitorConfig(enabled=False), **changes}
-        return Loop(tmp_path, tiny_encoder_folder, **given)
-
-    return made
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(str(tmp_path))
 
 
 def pruned(
     store: ArtifactStore,
     config: RetentionConfig = LEAST,
     *,
-    later: timedelta = DAYS,
+    later: timedelta = YEARS,
     served: Collection[int] = (),
     dry_run: bool = False,
 ) -> Pruned:
-    return prune(
-        store,
-        lambda _: config,
-        served={TASK: served},
-        clock=lambda: wall_clock() + later,
-        dry_run=dry_run,
-    )
+    now = datetime.now(UTC) + later
+    return prune(store, lambda _: config, served={TASK: served}, clock=lambda: now, dry_run=dry_run)
 
 
-def same(one: TaskState, other: TaskState) -> bool:
-    """Whether two states know the same."""
-    assert one.head is not None
-    assert other.head is not None
-    np.testing.assert_array_equal(one.head.weight, other.head.weight)
-    np.testing.assert_array_equal(one.statistics.gram, other.statistics.gram)
-    ids = [[(row.id, row.part, row.sequence) for row in state.journal] for state in (one, other)]
-    return (
-        ids[0] == ids[1]
-        and one.set_apart.keys() == other.set_apart.keys()
-        and [row.id for row in one.replay.rows] == [row.id for row in other.replay.rows]
-        and one.tip == other.tip
-    )
+def whole(store: ArtifactStore, entry: LineageEntry) -> bool:
+    return all(store.holds(path) for path in own_paths(entry))
 
 
-def history(loop: Loop) -> Loop:
-    """Increments, a refresh, a rollback over it, and increments again."""
-    records = stream(420)
-    for start in range(0, 180, 60):
-        loop.learn(records[start : start + 60])
-    loop.refresh(records[:180])
-    loop.learn(records[180:240])
-    loop.learner.rollback(TASK, 2, loop.config, who="ops", why="a test")
-    loop.learn(records[240:300])
-    return loop
+def journals(lineage: Lineage, last: LineageEntry) -> Iterator[str]:
+    """What the state after an entry is read from, as `model.state` reads it: newest first."""
+    first = last.files.journal_from if last.files else None
+    for entry in lineage.back_from(last):
+        if entry.sequence < (first or 0):
+            return
+        if entry.files is not None and entry.files.journal is not None:
+            yield entry.files.journal.path
+            if entry.files.journal_is_snapshot:
+                return
 
 
-def test_after_the_hardest_prune_a_restarted_learner_knows_what_it_knew_and_learns_on(
-    make: Callable[..., Loop],
+KINDS = st.sampled_from(["increment", "increment", "rejected", "refresh", "failed", "rollback"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kinds=st.lists(KINDS, max_size=14),
+    versions=st.integers(1, 4),
+    horizon=st.integers(1, 6),
+    pick=st.randoms(use_true_random=False),
+)
+def test_whatever_was_learned_what_is_needed_stays_and_nothing_is_left_for_a_second_prune(
+    kinds: list[Kind], versions: int, horizon: int, pick: Any
 ) -> None:
-    loop = history(make())
-    before = loop.state()
+    store = ArtifactStore("memory:///")
+    written = Written(store, horizon=horizon)
+    promoted = [written.round("increment").sequence]
+    for kind in kinds:
+        to = pick.choice(promoted) if kind == "rollback" else None
+        name = f"enc-{uuid4().hex[:6]}" if kind == "refresh" else ""
+        entry = written.round(kind, to=to, encoder=name)
+        promoted += [entry.sequence] if entry.version else []
+    assert written.tip is not None
+    tip, lineage = written.tip, written.lineage
 
-    done = pruned(loop.store)
+    pruned(store, LEAST.model_copy(update={"versions": versions}))
 
-    assert done.deleted
-    restarted = loop.new_learner()
-    assert same(loop.state(restarted), before)
-    loop.learner = restarted
-    assert loop.learn(stream(60, start=300)).serving == 7
+    assert lineage.sequences() == list(range(tip.sequence + 1))
+    assert pruned(store, LEAST.model_copy(update={"versions": versions})).doomed == ()
+    needed = [tip, *(lineage.entry(number) for number in promoted[-versions:])]
+    needed += [lineage.entry(tip.probation.version)] if tip.probation else []
+    for entry in needed:
+        assert whole(store, entry)
+        assert all(store.holds(path) for path in journals(lineage, entry))
+        since = range(entry.sequence + 1, tip.sequence + 1)
+        later = (lineage.entry(number).files for number in since)
+        assert all(store.holds(f.journal.path) for f in later if f and f.journal)
+        if entry.rollback is not None:
+            assert whole(store, lineage.entry(entry.rollback.restores))
+    assert tip.anchor is not None
+    anchor = lineage.entry(tip.anchor.version).files
+    assert anchor is not None
+    assert anchor.head is not None
+    assert store.holds(anchor.head.path)
 
 
-def test_entries_stay_and_a_second_prune_finds_nothing(make: Callable[..., Loop]) -> None:
-    loop = history(make())
+def test_old_versions_go_with_their_files_and_their_entries_stay(store: ArtifactStore) -> None:
+    written = Written(store, horizon=2).rounds(10)
 
-    pruned(loop.store)
+    done = pruned(store)
 
-    assert Lineage(loop.store, TASK).sequences() == list(range(7))
-    assert pruned(loop.store).doomed == ()
-    assert not loop.store.list(CONDEMNED)
+    assert set(done.deleted) == {each.path for each in done.doomed}
+    assert written.lineage.sequences() == list(range(10))
+    assert not written.store.list(f"{ATTEMPTS}/00000003-increment")
+    assert not store.list(CONDEMNED)
 
 
-def test_a_dry_run_says_the_same_and_deletes_nothing(make: Callable[..., Loop]) -> None:
-    loop = history(make())
-    files = loop.store.list()
+def test_a_dry_run_says_the_same_and_deletes_nothing(store: ArtifactStore) -> None:
+    Written(store, horizon=2).rounds(8)
+    files = store.list()
 
-    told = pruned(loop.store, dry_run=True)
+    told = pruned(store, dry_run=True)
 
-    assert loop.store.list() == files
+    assert store.list() == files
     assert told.deleted == ()
-    assert [each.path for each in told.doomed] == list(pruned(loop.store).deleted)
+    assert [each.path for each in told.doomed] == list(pruned(store).deleted)
+    assert {one.why for one in told.tasks[TASK].kept} >= {"it serves", "one of the last 1 versions"}
 
 
-def test_a_kept_version_can_be_restored_after_a_prune_and_an_older_one_is_refused(
-    make: Callable[..., Loop],
+def servable(written: Written) -> list[int]:
+    found = []
+    for number in written.lineage.sequences():
+        version = written.lineage.entry(number).version
+        if version and written.store.holds(version.head.path):
+            found.append(number)
+    return found
+
+
+def test_what_a_serve_role_may_hold_or_predictions_name_can_still_be_loaded(
+    store: ArtifactStore,
 ) -> None:
-    loop = make()
-    records = stream(300)
-    for start in range(0, 240, 60):
-        loop.learn(records[start : start + 60])
-    pruned(loop.store, LEAST.model_copy(update={"versions": 2}))
-    loop.learner = loop.new_learner()
+    """Rounds are an hour apart, so that versions 5, 6 and 7 were replaced within three hours."""
+    written = Written(store, horizon=1, stays=1).rounds(9)
+    hours = LEAST.model_copy(update={"serving_hours": 3.5})
+    prune(store, lambda _: hours, served={TASK: [2, 99]}, clock=lambda: written.now)
 
-    with pytest.raises(RollbackRefusedError, match="missing"):
-        loop.learner.rollback(TASK, 0, loop.config, who="ops", why="too far back")
-    entry = loop.learner.rollback(TASK, 2, loop.config, who="ops", why="a test")
-
-    assert (entry.kind, entry.serving) == ("rollback", 4)
-    assert loop.learn(records[240:300]).serving == 5
+    assert servable(written) == [2, 5, 6, 7, 8]
 
 
-def test_a_prune_keeps_whole_what_may_be_restored_across_a_refresh(
-    make: Callable[..., Loop],
-) -> None:
-    """The rows learned since are told again from journals, also where the encoder was another."""
-    loop = make()
-    records = stream(300)
-    loop.learn(records[:180])
-    loop.refresh(records[:180])
-    loop.learn(records[180:240])
-    pruned(loop.store, LEAST.model_copy(update={"versions": 3}))
-    loop.learner = loop.new_learner()
+def test_versions_promoted_within_some_days_can_be_restored(store: ArtifactStore) -> None:
+    written = Written(store, horizon=1, stays=1).rounds(9)
+    days = LEAST.model_copy(update={"days": 2.5 / 24})
+    prune(store, lambda _: days, served={}, clock=lambda: written.now)
 
-    entry = loop.learner.rollback(TASK, 0, loop.config, who="ops", why="a test")
-
-    assert entry.serving == 3
-    assert entry.set_apart == (2,)
+    entries = [written.lineage.entry(number) for number in (5, 6, 7, 8)]
+    assert [whole(store, entry) for entry in entries] == [False, True, True, True]
 
 
-def test_journals_behind_the_horizon_go_and_those_before_it_stay(
-    make: Callable[..., Loop],
-) -> None:
-    loop = make(duplicate_horizon_records=100)
-    for start in range(0, 360, 60):
-        loop.learn(stream(60, start=start))
-    before = loop.state()
+def test_an_ensemble_keeps_the_last_version_under_each_encoder(store: ArtifactStore) -> None:
+    written = Written(store, horizon=1, stays=1).rounds(2)
+    for name in ("first", "second"):
+        written.round("refresh", encoder=name)
+        written.rounds(3)
 
-    pruned(loop.store)
+    pruned(store, LEAST.model_copy(update={"ensemble": 3}))
 
-    journals = [path for path in loop.store.list("tasks") if path.endswith("journal.parquet")]
-    assert [path.split("/")[3][:8] for path in journals] == ["00000004", "00000005"]
-    assert same(loop.state(loop.new_learner()), before)
-
-
-def test_what_a_serve_role_may_hold_can_still_be_loaded(make: Callable[..., Loop]) -> None:
-    loop = make()
-    for start in range(0, 240, 60):
-        loop.learn(stream(60, start=start))
-    day = LEAST.model_copy(update={"serving_hours": 24.0})
-
-    pruned(loop.store, day, later=timedelta())
-    assert [holds_version(loop, number) for number in range(4)] == [True] * 4
-    pruned(loop.store, day, served=[1])
-    assert [holds_version(loop, number) for number in range(4)] == [False, True, False, True]
+    assert [whole(store, written.lineage.entry(number)) for number in (0, 1, 2, 5, 9)] == [
+        False, True, False, True, True,
+    ]  # fmt: skip
+    assert len(store.folders("encoders")) == 3
+    pruned(store)
+    assert len(store.folders("encoders")) == 1
 
 
-def holds_version(loop: Loop, number: int) -> bool:
-    version = loop.lineage.entry(number).version
-    assert version is not None
-    return all(loop.store.holds(a.path) for a in (version.encoder, version.tokenizer, version.head))
-
-
-def test_an_attempt_in_flight_is_never_touched_however_old_it_is(
-    make: Callable[..., Loop],
-) -> None:
-    loop = make()
-    loop.learn(stream(60))
-    flying = [f"tasks/{TASK}/attempts/00000001-a/head.onnx", "tasks/new/attempts/00000000-b/x"]
+def test_an_attempt_in_flight_is_never_touched_however_old_it_is(store: ArtifactStore) -> None:
+    Written(store).rounds(2)
+    flying = [f"{ATTEMPTS}/00000002-a/head.onnx", "tasks/new/attempts/00000000-b/x"]
     for path in flying:
-        loop.store.put(path, b"not committed yet")
+        store.put(path, b"not committed yet")
 
-    pruned(loop.store)
+    pruned(store)
 
-    assert all(loop.store.holds(path) for path in flying)
+    assert all(store.holds(path) for path in flying)
 
 
-def test_an_attempt_that_lost_its_race_goes_once_it_is_old_enough(
-    make: Callable[..., Loop],
+def test_an_attempt_that_lost_its_race_goes_once_it_is_old_enough(store: ArtifactStore) -> None:
+    Written(store).rounds(1)
+    lost = f"{ATTEMPTS}/00000000-lost/head.onnx"
+    store.put(lost, b"came second")
+
+    assert pruned(store, later=timedelta()).deleted == ()
+    assert pruned(store).deleted == (lost,)
+
+
+def test_a_name_that_no_attempt_has_is_left_alone(store: ArtifactStore) -> None:
+    Written(store).rounds(1)
+    store.put(f"{ATTEMPTS}/notes/read-me.txt", b"mine")
+
+    assert pruned(store).deleted == ()
+
+
+def test_an_encoder_that_nobody_uses_goes_once_it_is_old_enough(store: ArtifactStore) -> None:
+    Written(store).rounds(1)
+    unused = f"{encoder_folder('f' * 64)}/encoder.onnx"
+    store.put(unused, b"of a base model that no task has any more")
+
+    assert pruned(store, later=timedelta()).deleted == ()
+    assert pruned(store).deleted == (unused,)
+
+
+def test_another_task_that_uses_an_encoder_keeps_it_also_where_one_task_is_named(
+    store: ArtifactStore,
 ) -> None:
-    loop = make()
-    loop.learn(stream(60))
-    lost = f"tasks/{TASK}/attempts/00000000-lost/head.onnx"
-    loop.store.put(lost, b"came second")
+    Written(store, "moods", horizon=1, stays=1).rounds(3)
+    written = Written(store, horizon=1, stays=1).rounds(1)
+    written.round("refresh", encoder="own")
+    now = datetime.now(UTC) + YEARS
 
-    assert pruned(loop.store, later=timedelta()).deleted == ()
-    assert pruned(loop.store).deleted == (lost,)
+    done = prune(store, lambda _: LEAST, served={}, clock=lambda: now, task="moods")
 
-
-def test_a_name_that_no_attempt_has_is_left_alone(make: Callable[..., Loop]) -> None:
-    loop = make()
-    loop.learn(stream(60))
-    mine = f"tasks/{TASK}/attempts/notes/read-me.txt"
-    loop.store.put(mine, b"mine")
-
-    assert pruned(loop.store).deleted == ()
-    assert loop.store.holds(mine)
-
-
-def test_an_encoder_goes_with_the_last_version_that_uses_it(make: Callable[..., Loop]) -> None:
-    loop = make()
-    records = stream(240)
-    loop.learn(records[:180])
-    loop.refresh(records[:180])
-    first, second = (loop.lineage.entry(number).encoder for number in (0, 1))
-    assert first is not None
-    assert second is not None
-
-    pruned(loop.store, LEAST.model_copy(update={"ensemble": 2}))
-    assert loop.store.folders("encoders") == tuple(sorted((first.digest, second.digest)))
-    pruned(loop.store, later=timedelta())
-    assert len(loop.store.folders("encoders")) == 2, "it was written less than an hour ago"
-    pruned(loop.store)
-    assert loop.store.folders("encoders") == (second.digest,)
-
-
-def test_another_task_that_uses_an_encoder_keeps_it(make: Callable[..., Loop]) -> None:
-    loop = make()
-    loop.learner.increment("moods", [a_window(stream(60))], loop.config)
-    loop.learn(stream(180))
-    loop.refresh(stream(180))
-
-    pruned(loop.store)
-
-    assert len(loop.store.folders("encoders")) == 2
-
-
-def test_a_warm_learner_writes_an_encoder_again_that_was_pruned(make: Callable[..., Loop]) -> None:
-    loop = make()
-    loop.learn(stream(180))
-    loop.refresh(stream(180))
-    pruned(loop.store)
-    assert len(loop.store.folders("encoders")) == 1
-
-    entry = loop.learner.increment("moods", [a_window(stream(60))], loop.config)
-
-    assert all(loop.store.holds(path) for path in own_paths(entry))
+    assert len(store.folders("encoders")) == 2
+    assert set(done.tasks) == {"moods"}
+    assert {path.split("/")[1] for path in done.deleted} == {"moods"}
 
 
 @pytest.mark.parametrize("first", ["the round", "the prune"])
 def test_a_round_that_names_an_encoder_again_and_a_prune_of_it_cannot_both_go_on(
-    first: str, make: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch
+    first: str, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The round has its say before the prune writes its list, or after."""
-    loop = make()
-    loop.learn(stream(60))
+    Written(store).rounds(1)
     folder = encoder_folder("f" * 64)
-    loop.store.put(f"{folder}/encoder.onnx", b"of a fit that came out the same again")
+    store.put(f"{folder}/encoder.onnx", b"of a fit that came out the same again")
     said: list[str] = []
 
-    def condemned(store: ArtifactStore, *given: Any, **more: Any) -> str:
-        if first == "the round":
-            said.append(round_says(store))
-        listed = condemn(store, *given, **more)
-        if first == "the prune":
-            said.append(round_says(store))
-        return listed
-
-    def round_says(store: ArtifactStore) -> str:
+    def round_says() -> str:
         try:
-            pin(store, f"tasks/{TASK}/attempts/00000001-a", [folder])
+            pin(store, f"{ATTEMPTS}/00000001-a", [folder])
         except CondemnedError:
             return "later"
         return "mine"
 
+    def condemned(store: ArtifactStore, *given: Any, **more: Any) -> str:
+        said.extend([round_says()] if first == "the round" else [])
+        listed = condemn(store, *given, **more)
+        said.extend([round_says()] if first == "the prune" else [])
+        return listed
+
     monkeypatch.setattr(pruning, "condemn", condemned)
-    done = pruned(loop.store)
+    done = pruned(store)
 
     assert said == ["mine" if first == "the round" else "later"]
     assert done.deleted == ()
-    assert loop.store.holds(f"{folder}/encoder.onnx")
+    assert store.holds(f"{folder}/encoder.onnx")
 
 
-def test_the_pins_of_an_attempt_that_lost_its_race_hold_nothing(make: Callable[..., Loop]) -> None:
-    loop = make()
-    loop.learn(stream(60))
+def test_a_version_that_a_rollback_has_pinned_stays(store: ArtifactStore) -> None:
+    written = Written(store, horizon=1, stays=1).rounds(6)
+    old = written.lineage.entry(1).version
+    assert old is not None
+    pin(store, f"{ATTEMPTS}/00000006-a", [old.head.path])
+
+    pruned(store)
+
+    assert servable(written) == [1, 4, 5], "4 answers beside what serves"
+
+
+def test_the_pins_of_an_attempt_that_lost_its_race_hold_nothing(store: ArtifactStore) -> None:
+    Written(store).rounds(1)
     folder = encoder_folder("f" * 64)
-    loop.store.put(f"{folder}/encoder.onnx", b"of a round that came second")
-    pin(loop.store, f"tasks/{TASK}/attempts/00000000-lost", [folder])
+    store.put(f"{folder}/encoder.onnx", b"of a round that came second")
+    pin(store, f"{ATTEMPTS}/00000000-lost", [folder])
 
-    pruned(loop.store)
+    pruned(store)
 
-    assert not loop.store.holds(f"{folder}/encoder.onnx")
+    assert not store.holds(f"{folder}/encoder.onnx")
 
 
-def test_a_list_left_by_a_prune_that_died_blocks_only_for_a_while(
-    make: Callable[..., Loop],
-) -> None:
-    loop = make()
-    loop.learn(stream(60))
-    condemn(loop.store, "dead", [encoder_folder("f" * 64)], now=wall_clock())
-    attempt = f"tasks/{TASK}/attempts/00000001-a"
+def test_a_list_left_by_a_prune_that_died_blocks_only_for_a_while(store: ArtifactStore) -> None:
+    Written(store).rounds(1)
+    condemn(store, "dead", [encoder_folder("f" * 64)], now=datetime.now(UTC))
+    attempt = f"{ATTEMPTS}/00000001-a"
 
     with pytest.raises(CondemnedError, match="is being pruned"):
-        pin(loop.store, attempt, [encoder_folder("f" * 64)])
-    pin(loop.store, attempt, [encoder_folder("e" * 64)])
-    pruned(loop.store, later=timedelta(minutes=16))
-    pin(loop.store, attempt, [encoder_folder("f" * 64)])
+        pin(store, attempt, [encoder_folder("f" * 64)])
+    pin(store, attempt, [encoder_folder("e" * 64)])
+    pruned(store, later=timedelta(minutes=16))
+    pin(store, attempt, [encoder_folder("f" * 64)])
 
 
-def test_a_prune_that_dies_at_any_file_leaves_a_task_that_learns_on_and_the_next_ends_it(
-    make: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch
+def test_a_prune_that_dies_at_any_file_or_is_stopped_is_ended_by_the_next(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop = history(make())
-    before, remove = loop.state(), loop.store.remove
-    dies_after = iter(range(1, 1000, 7))
+    written = Written(store, horizon=2).rounds(12)
+    assert written.tip is not None
+    remove, left = store.remove, [0]
 
-    def dying(path: str, *, left: list[int]) -> None:
+    def dying(path: str) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
         remove(path)
 
-    while True:
-        left = [next(dies_after)]
-        monkeypatch.setattr(loop.store, "remove", lambda path, left=left: dying(path, left=left))
-        try:
-            pruned(loop.store)
-        except KeyboardInterrupt:
-            assert same(loop.state(loop.new_learner()), before)
-        else:
-            break
+    monkeypatch.setattr(store, "remove", dying)
+    for number in (0, 1, 5, 9):
+        left[0] = number
+        with pytest.raises(KeyboardInterrupt):
+            pruned(store)
+        assert whole(store, written.tip)
+    monkeypatch.setattr(store, "remove", remove)
+    now = datetime.now(UTC) + YEARS
+    prune(store, lambda _: LEAST, served={}, clock=lambda: now, stopped=lambda: True)
 
-    monkeypatch.setattr(loop.store, "remove", remove)
-    assert pruned(loop.store).doomed == ()
-
-
-@pytest.mark.parametrize("missing", ["anchor", "predecessor"])
-def test_a_predecessor_whose_files_are_gone_is_confirmed_and_an_anchor_has_no_head(
-    missing: str, make: Callable[..., Loop]
-) -> None:
-    loop = make(monitor=MonitorConfig())
-    loop.learn(stream(60))
-    loop.learn(stream(60, start=60))
-    held = loop.state()
-    assert held.anchor is not None
-    assert held.probation is not None
-    number = held.anchor.version if missing == "anchor" else held.probation.version
-    files = loop.lineage.entry(number).files
-    assert files is not None
-    assert files.head is not None
-    if held.tip is not None and held.tip.files is not None and files.head == held.tip.files.head:
-        pytest.skip("what serves is the anchor")
-    loop.store.remove(files.head.path)
-
-    state = loop.state(loop.new_learner())
-
-    assert state.anchor is not None
-    assert (state.anchor.head if missing == "anchor" else state.probation) is None
+    assert pruned(store, later=YEARS + timedelta(minutes=16)).deleted
+    assert pruned(store).doomed == ()
+    assert not store.list(CONDEMNED)
