@@ -176,7 +176,8 @@ def prune(
 ) -> None:
     """Remove the files that no kept version needs; the rounds stay in the list, with their figures.
 
-    What a task keeps stands under `retention` in its settings. Safe beside running roles.
+    What a task keeps stands under `retention` in its settings; without --config it is what its last
+    round was told. Safe beside running roles.
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
     pruning: Any = importlib.import_module("consumers.prune_command")

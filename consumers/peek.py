@@ -72,7 +72,9 @@ class Peek:
             places = self._places(topic)
             found = self._consumer.offsets_for_times(dict.fromkeys(places, moment))
         return {
-            place.partition: ends[place.partition] if held is None else int(held.offset)
+            place.partition: int(held.offset)
+            if held and held.offset >= 0
+            else ends[place.partition]
             for place, held in found.items()
         }
 

@@ -18,7 +18,8 @@ def prune_store(
     """Prune, and tell line by line what stays, why, and what goes.
 
     Args:
-        settings: store, broker, and what each task keeps.
+        settings: store, broker, and what each task keeps: without a tasks file as much as its last
+            round was told, so that a person without the file does not take more than the roles.
         task: only this one; None for all. Encoders are looked at in any case.
         dry_run: only tell.
         by_age_alone: do not ask the broker which versions answer.
@@ -30,7 +31,7 @@ def prune_store(
     """
     done = prune(
         ArtifactStore(settings.store),
-        lambda name: settings.task(name).retention,
+        lambda name: settings.task(name).retention if settings.config else None,
         served={} if by_age_alone else _served(settings),
         clock=lambda: datetime.now(UTC),
         task=task,

@@ -5,7 +5,8 @@
     encoders/<digest>/...                    shared by all versions that use it
 
 A version exists when its entry exists, so a crash at any moment leaves at most files that nobody
-names. Two workers cannot fork a lineage: the loser's create fails and it reads the new tip.
+names. Two workers cannot fork a lineage: the loser's create fails and it reads the new tip. Entries
+stay for ever; `model.prune` removes the files that no kept version needs.
 """
 
 from collections.abc import Iterator

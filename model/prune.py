@@ -24,7 +24,8 @@ DELETE_WITHIN_SECONDS = 300.0
 LIST_STALE = timedelta(minutes=15)
 """A list of condemned files that is older was left by a prune that died: it blocks nobody more."""
 
-ConfigOf = Callable[[str], RetentionConfig]
+ConfigOf = Callable[[str], RetentionConfig | None]
+"""How much of a task is kept; None is as its last round was told."""
 Served = Mapping[str, Collection[int]]
 
 
@@ -86,7 +87,7 @@ def prune(
 
     Args:
         store: where versions live.
-        config_of: how much of a task is kept.
+        config_of: how much of a task is kept; None is as its last round was told.
         served: versions that are known to answer, by task.
         clock: now, aware.
         task: only its attempts; encoders are looked at for all tasks in any case.
@@ -126,22 +127,22 @@ def _decide(
 ) -> Pruned:
     plans: dict[str, TaskPlan] = {}
     pinned: list[str] = []
+    youngest = now - timedelta(hours=1)
     for name in store.folders("tasks"):
         lineage = Lineage(store, name)
-        # The tip first: whoever extends the lineage from here on has an attempt numbered past it.
-        tip = lineage.tip()
-        attempts = store.listed(attempts_folder(name))
+        tip, attempts = _seen(lineage)
         pinned += _pins(store, attempts, tip)
         if tip is not None:
             entry = lru_cache(maxsize=None)(lineage.entry)
             answering = frozenset(served.get(name, ()))
-            stay = kept(tip, entry, config=config_of(name), served=answering, now=now)
+            config = config_of(name) or tip.config.retention
+            stay = kept(tip, entry, config=config, served=answering, now=now)
             files = files_of(stay, tip, entry)
-            aged = now - timedelta(hours=config_of(name).attempt_hours)
+            aged = now - timedelta(hours=config.attempt_hours)
+            youngest = min(youngest, aged)  # encoders stay as the most patient task says
             gone = (each for each in attempts if each.path not in files and _over(each, tip))
             plans[name] = TaskPlan(stay, files, tuple(_settled(gone, entry, aged)))
     stays = frozenset().union(*(plan.files for plan in plans.values()))
-    youngest = now - _courtesy(config_of, plans)
     encoders = _unused(store, stays, pinned, youngest)
     free = {
         name: TaskPlan(plan.kept, plan.files, _unpinned(plan.doomed, pinned))
@@ -149,6 +150,21 @@ def _decide(
         if task in (None, name)
     }
     return Pruned(free, tuple(encoders))
+
+
+def _seen(lineage: Lineage) -> tuple[LineageEntry | None, tuple[Stored, ...]]:
+    """The tip, and what was there while it was the tip.
+
+    Whoever extends the lineage from then on has an attempt numbered past it. Where the tip moved
+    meanwhile, another prune may have taken the new entry's pins away already: look again.
+    """
+    tip = lineage.tip()
+    while True:
+        listed = lineage.store.listed(attempts_folder(lineage.task))
+        later = lineage.tip(tip)
+        if later is tip:
+            return tip, listed
+        tip = later
 
 
 def _settled(files: Iterable[Stored], entry: Entries, aged: datetime) -> Iterator[Stored]:
@@ -197,11 +213,6 @@ def _unused(
 
 def _unpinned(files: Collection[Stored], pinned: Collection[str]) -> tuple[Stored, ...]:
     return tuple(each for each in files if not covered(each.path, pinned))
-
-
-def _courtesy(config_of: ConfigOf, tasks: Collection[str]) -> timedelta:
-    """How long an unused encoder stays: as the most patient task says."""
-    return timedelta(hours=max((config_of(name).attempt_hours for name in tasks), default=24.0))
 
 
 def _drop_stale_lists(store: ArtifactStore, now: datetime) -> None:
