@@ -139,9 +139,9 @@ def servable(written: Written) -> list[int]:
 def test_what_a_serve_role_may_hold_or_predictions_name_can_still_be_loaded(
     store: ArtifactStore,
 ) -> None:
-    """Rounds are an hour apart, so that versions 5, 6 and 7 were replaced within three hours."""
+    """Rounds are an hour apart, so that versions 5, 6 and 7 were replaced within two hours."""
     written = Written(store, horizon=1, stays=1).rounds(9)
-    hours = LEAST.model_copy(update={"serving_hours": 3.5})
+    hours = LEAST.model_copy(update={"serving_hours": 2.5})
     prune(store, lambda _: hours, served={TASK: [2, 99]}, clock=lambda: written.now)
 
     assert servable(written) == [2, 5, 6, 7, 8]
