@@ -71,12 +71,8 @@ class Peek:
         with self._answering():
             places = self._places(topic)
             found = self._consumer.offsets_for_times(dict.fromkeys(places, moment))
-        return {
-            place.partition: int(held.offset)
-            if held and held.offset >= 0
-            else ends[place.partition]
-            for place, held in found.items()
-        }
+        offsets = {place.partition: int(held.offset) for place, held in found.items() if held}
+        return {number: offsets.get(number, end) for number, end in ends.items()}
 
     def records(self, topic: Topic, first: Mapping[int, int], *, most: int) -> Iterator[Any]:
         """The records from these offsets to where each partition ends now, at most so many each."""
