@@ -71,7 +71,7 @@ def show(
     ] = None,
     store: StoreOption = None,
     *,
-    json: Json = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the lineage entry as JSON.")] = False,
     plots: Annotated[
         Path | None,
         typer.Option(
