@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from consumers.__main__ import app
 
 ROLES = (
-    "topics", "windows", "train", "serve", "produce", "refresh", "pause", "resume", "models",
-    "demo",
+    "topics", "windows", "train", "serve", "produce", "refresh", "status", "pause", "resume",
+    "models", "demo",
 )  # fmt: skip
 
 
