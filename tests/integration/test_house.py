@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -50,16 +51,17 @@ def test_a_pause_outlives_a_restart_blocks_no_other_task_and_ends_with_its_resum
         here.write(encoded(labeled(7, task=FREE, start=500)))
 
         found = status_of(here)
-        by_task = {task.task: task for task in found.tasks}
+        free, held = found.tasks
+        assert (free.task, held.task) == (FREE, HELD)
         assert not here.labels_learned(HELD)
-        assert by_task[HELD].waiting is not None
-        assert by_task[HELD].waiting.windows == 2
-        assert by_task[HELD].paused is not None
-        assert by_task[HELD].paused.why == "the labels are in doubt"
-        assert by_task[FREE].serves is not None
-        assert by_task[FREE].waiting is None
-        assert by_task[FREE].gathered is not None
-        assert by_task[FREE].gathered.records == 7
+        assert held.waiting is not None
+        assert held.waiting.windows == 2
+        assert held.paused is not None
+        assert held.paused.why == "the labels are in doubt"
+        assert free.serves is not None
+        assert free.waiting is None
+        assert free.gathered is not None
+        assert free.gathered.records == 7
         members = {group.role: group.members for group in found.groups}
         assert members == {"windows": 0, "train": 1, "serve": 0}
         assert [one.what for one in found.wrong] == ["no_member", "no_member", "paused"]
@@ -69,6 +71,10 @@ def test_a_pause_outlives_a_restart_blocks_no_other_task_and_ends_with_its_resum
     here.read_on()
     assert here.logged("train", "command_refused")
     assert not status_of(here).faults
+
+
+def learned(here: Installation, records: int) -> bool:
+    return here.labels_learned(FREE) == records
 
 
 def test_a_prune_beside_a_role_that_learns_takes_nothing_that_it_needs(install: Install) -> None:
@@ -81,7 +87,7 @@ def test_a_prune_beside_a_role_that_learns_takes_nothing_that_it_needs(install: 
             hand_over(here, windows_on(here, FREE, 1, start=number))
             lines = list(prune_store(here.settings, None, dry_run=False, by_age_alone=False))
             assert "files deleted" in lines[-1]
-            here.until(lambda done=number + 1: here.labels_learned(FREE) == done * WINDOW)
+            here.until(partial(learned, here, (number + 1) * WINDOW))
         here.until(lambda: bool(here.logged("train", "store_pruned")))
     list(prune_store(here.settings, None, dry_run=False, by_age_alone=False))
 

@@ -51,10 +51,8 @@ class Written:
         folder = f"tasks/{self.lineage.task}/attempts/{sequence:08d}-{kind}"
         target = None if to is None else self.lineage.entry(to)
         promoted = kind in ("increment", "refresh", "rollback")
-        held = self.tip.encoder if self.tip else None
-        if target is not None:
-            held = target.encoder
-        elif held is None or encoder:
+        held = target.encoder if target else (self.tip.encoder if self.tip else None)
+        if held is None or encoder:
             held = self._encoder(encoder or "base")
         files = self._files(folder, kind, sequence)
         version = None
@@ -65,7 +63,7 @@ class Written:
             task=self.lineage.task,
             sequence=sequence,
             attempt=folder.rsplit("/", 1)[-1],
-            kind=kind if kind in ("refresh", "rollback") else "increment",  # type: ignore[arg-type]
+            kind=kind if kind in ("refresh", "rollback") else "increment",
             trained_through={},
             windows=(),
             spans=(),

@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 
 from consumers.settings import Settings
 from consumers.telemetry import get_log
-from consumers.training import housekeeping
 from consumers.training.housekeeping import Housekeeping
 from model.errors import StoreUnavailableError
 from model.prune import Pruned
@@ -19,7 +18,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Sets the monotonic clock, in minutes."""
 
     def set_to(minutes: float) -> None:
-        monkeypatch.setattr(housekeeping.time, "monotonic", lambda: minutes * 60)
+        monkeypatch.setattr("time.monotonic", lambda: minutes * 60)
 
     set_to(0)
     return set_to
