@@ -14,7 +14,7 @@ from consumers.status.wrong import Limits
 from consumers.status_cli import app as status_app
 from consumers.task_command import give_command
 from model.artifacts import ArtifactStore
-from model.lineage import Lineage
+from model.lineage import Lineage, LineageEntry
 from model.retention import own_paths
 from schemas.control import Action
 from schemas.topics import CONTROL, LABELED_TEXTS
@@ -77,6 +77,10 @@ def learned(here: Installation, records: int) -> bool:
     return here.labels_learned(FREE) == records
 
 
+def heads(entry: LineageEntry) -> list[str]:
+    return [path for path in own_paths(entry) if "/head." in path]
+
+
 def test_a_prune_beside_a_role_that_learns_takes_nothing_that_it_needs(install: Install) -> None:
     least = {"versions": 1, "ensemble": 1, "serving_hours": 0}
     here = install(records=WINDOW, defaults={"retention": least})
@@ -95,7 +99,10 @@ def test_a_prune_beside_a_role_that_learns_takes_nothing_that_it_needs(install: 
     assert tip is not None
     assert tip.serving == tip.sequence == 3
     assert all(store.holds(path) for path in own_paths(tip))
-    assert not all(store.holds(path) for path in own_paths(lineage.entry(0)))
+    assert all(store.holds(path) for path in own_paths(lineage.entry(0))), (
+        "it answers beside what serves"
+    )
+    assert not any(store.holds(path) for path in heads(lineage.entry(1)))
     assert [event.outcome.value for event in here.evaluations(FREE)] == ["promoted"] * 4
 
 

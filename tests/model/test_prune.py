@@ -17,7 +17,7 @@ from model.errors import CondemnedError
 from model.lineage import Lineage, LineageEntry, encoder_folder
 from model.pins import CONDEMNED, condemn, pin
 from model.prune import Pruned, prune
-from model.retention import own_paths
+from model.retention import origin, own_paths
 from tests.model.written import TASK, Kind, Written
 
 LEAST = RetentionConfig(versions=1, ensemble=1, serving_hours=0, attempt_hours=1)
@@ -95,8 +95,7 @@ def test_whatever_was_learned_what_is_needed_stays_and_nothing_is_left_for_a_sec
         since = range(entry.sequence + 1, tip.sequence + 1)
         later = (lineage.entry(number).files for number in since)
         assert all(store.holds(f.journal.path) for f in later if f and f.journal)
-        if entry.rollback is not None:
-            assert whole(store, lineage.entry(entry.rollback.restores))
+        assert whole(store, origin(entry, lineage.entry))
     assert tip.anchor is not None
     anchor = lineage.entry(tip.anchor.version).files
     assert anchor is not None
