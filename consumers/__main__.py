@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from consumers.column_options import with_columns
-from consumers.options import Config, Seed, Servers, Store, Task, clean_errors, settings_of
+from consumers.options import (
+    Config,
+    Seed,
+    Servers,
+    Store,
+    Task,
+    TaskArgument,
+    Who,
+    clean_errors,
+    settings_of,
+)
 
 app = typer.Typer(
     name="freshet",
@@ -114,12 +124,10 @@ def produce(
 
 @app.command()
 def refresh(
-    task: Annotated[str, typer.Argument(help="The task.")],
+    task: TaskArgument,
     *,
     why: Annotated[str, typer.Option(help="The reason, for the lineage.")],
-    who: Annotated[
-        str | None, typer.Option(help="Who asks for it. Default: the user who runs this.")
-    ] = None,
+    who: Who = None,
     config: Config = None,
     bootstrap_servers: Servers = None,
 ) -> None:
@@ -129,6 +137,26 @@ def refresh(
     with clean_errors():
         settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
         typer.echo(ask_for_refresh(settings, task, who=who, why=why))
+
+
+@app.command(context_settings=_HANDED_ON)
+def status(context: typer.Context) -> None:
+    """Show at a glance tasks, lag, what each role does, and what is wrong."""
+    _hand_on("consumers.status_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
+def pause(context: typer.Context) -> None:
+    """Learn nothing of a task until it is resumed: its windows wait, serving goes on."""
+    context.args.insert(0, "pause")
+    _hand_on("consumers.pause_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
+def resume(context: typer.Context) -> None:
+    """Learn a paused task again, from the windows that wait."""
+    context.args.insert(0, "resume")
+    _hand_on("consumers.pause_cli", context)
 
 
 @app.command(context_settings=_HANDED_ON)

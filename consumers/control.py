@@ -146,9 +146,10 @@ class ControlReader:
         try:
             command = Command.decode(record.value or b"")
         except ValidationError as error:
-            detail = (
-                f"{record.topic}/{record.partition}/{record.offset}: {error.error_count()} faults"
-            )
+            # An action that this release does not know, for one: the next may.
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            detail = f"{record.topic}/{record.partition}/{record.offset}: {where}: {first['msg']}"
             self._log.warning("command_refused", detail=detail)
             return None
         self._log.info(

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     max_failed_windows: Annotated[int, Field(ge=1)] = 5
     """Windows that may fail one after the other with the same error; then training stops, since
     every further window would be lost to it."""
+    prune_minutes: Annotated[float, Field(ge=0)] = 60.0
+    """The train role removes what no kept version needs after a round, at most so often; 0 leaves
+    that to `freshet models prune`."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of torch and onnxruntime in one process; 0 takes every core."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

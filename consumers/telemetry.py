@@ -17,6 +17,8 @@ LogEvent = Literal[
     "window_failed",
     "refresh_failed",
     "round_committed",
+    "store_pruned",
+    "prune_failed",
     "broker_awaited",
     "start_retried",
     "role_stopping",

@@ -12,6 +12,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -36,6 +38,16 @@ LEFT_OVER_SECONDS = 24 * 3600.0
 
 _STAGING = ".staging"  # no artifact path starts with a dot, so it is never listed
 _CONNECT_SECONDS, _REQUEST_SECONDS, _RETRIES = 5, 120, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file as the store lists it."""
+
+    path: str
+    size_bytes: int
+    modified: datetime
+    """When it was written last, aware, by the store's clock."""
 
 
 class ArtifactReader(Protocol):
@@ -128,15 +140,43 @@ class ArtifactStore:
             found = obstore.list(self._store, prefix or None, offset=after).collect()
         return sorted(meta["path"] for meta in found if ARTIFACT_PATH.fullmatch(meta["path"]))
 
+    def listed(self, prefix: str, *, after: str | None = None) -> tuple[Stored, ...]:
+        """Every file below the folder `prefix`, in order of their names; those past `after`."""
+        _check(prefix)
+        with _faults(prefix):
+            found = obstore.list(self._store, prefix, offset=after).collect()
+        held = (meta for meta in found if ARTIFACT_PATH.fullmatch(meta["path"]))
+        stored = (Stored(meta["path"], meta["size"], meta["last_modified"]) for meta in held)
+        return tuple(sorted(stored, key=lambda each: each.path))
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The names of the folders in the folder `prefix`, sorted."""
+        _check(prefix)
+        with _faults(prefix):
+            found = obstore.list_with_delimiter(self._store, prefix)
+        return tuple(sorted(path.rsplit("/", 1)[-1] for path in found["common_prefixes"]))
+
+    def holds(self, path: str) -> bool:
+        """Whether there is a file of this name."""
+        _check(path)
+        try:
+            with _faults(path):
+                obstore.head(self._store, path)
+        except NotFoundError:
+            return False
+        return True
+
     def delete(self, prefix: str) -> None:
         """Remove the file `prefix` and everything below it; nothing there is no fault."""
         _check(prefix)
         for path in (*self.list(prefix), prefix):
-            try:
-                with _faults(path):
-                    obstore.delete(self._store, path)
-            except NotFoundError:
-                continue  # another process removed it, or `prefix` is a folder
+            self.remove(path)
+
+    def remove(self, path: str) -> None:
+        """Remove one file; that it is gone already, or a folder, is no fault."""
+        _check(path)
+        with suppress(NotFoundError), _faults(path):
+            obstore.delete(self._store, path)
 
     def _write(self, path: str, data: bytes, *, create: bool) -> None:
         if self._folder is None:

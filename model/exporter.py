@@ -7,7 +7,7 @@ from pathlib import Path
 from model.artifacts import ArtifactStore
 from model.encoder import Encoder, Features
 from model.head import LinearHead
-from model.lineage import EncoderRef
+from model.lineage import EncoderRef, encoder_folder
 from model.onnx_export import ParityProver, encoder_graph, load_template
 
 MOST_PROVERS = 4
@@ -31,10 +31,14 @@ class Exporter:
         self._provers: dict[str, ParityProver] = {}
 
     def prepare(self, encoder: Encoder) -> EncoderRef:
-        """Export the encoder by rewriting its architecture's template; store its files, once."""
-        if encoder.digest in self._refs:
-            return self._refs[encoder.digest]
-        folder = f"encoders/{encoder.digest}"
+        """Export the encoder by rewriting its architecture's template; store its files, once.
+
+        They may have been pruned since: what is not there is written again.
+        """
+        held = self._refs.get(encoder.digest)
+        if held is not None and all(self._store.holds(path) for path in held.paths()):
+            return held
+        folder = encoder_folder(encoder.digest)
         graph = self._graph(encoder)
         contents = encoder.files()
         files = {name: self._store.put(f"{folder}/{name}", data) for name, data in contents.items()}

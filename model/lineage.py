@@ -5,7 +5,8 @@
     encoders/<digest>/...                    shared by all versions that use it
 
 A version exists when its entry exists, so a crash at any moment leaves at most files that nobody
-names. Two workers cannot fork a lineage: the loser's create fails and it reads the new tip.
+names. Two workers cannot fork a lineage: the loser's create fails and it reads the new tip. Entries
+stay for ever; `model.prune` removes the files that no kept version needs.
 """
 
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ class EncoderRef(_Part):
     graph: Artifact
     tokenizer: Artifact
 
+    def paths(self) -> frozenset[str]:
+        """Of all its files."""
+        return frozenset(each.path for each in (*self.files.values(), self.graph, self.tokenizer))
+
 
 class StateFiles(_Part):
     """Where the state after this entry lies. A file that did not change is named again."""
@@ -45,6 +50,9 @@ class StateFiles(_Part):
     """Parquet: the rows that this round added to or took from what was learned."""
     journal_is_snapshot: bool = False
     """After a refresh the journal holds every row that is still known, with new features."""
+    journal_from: Count | None = None
+    """Sequence of the oldest entry whose journal holds a row that is still known; nothing before it
+    is read. Entries of earlier versions do not say: all back to the last snapshot."""
     holdout: Artifact
     head: Artifact | None
     """safetensors: the head of the version that serves after this entry."""
@@ -217,6 +225,22 @@ class Lineage:
 
 def _sequence_in(path: str) -> int:
     return int(path.rsplit("/", 1)[-1].removesuffix(".json"))
+
+
+def encoder_folder(digest: str) -> str:
+    """Where an encoder lies, whichever tasks use it."""
+    return f"encoders/{digest}"
+
+
+def attempts_folder(task: str) -> str:
+    """Where the files of a task's rounds lie."""
+    return f"tasks/{task}/attempts"
+
+
+def sequence_of_attempt(attempt: str) -> int | None:
+    """The number that an attempt tries for; None for a name that no attempt has."""
+    number, _, rest = attempt.partition("-")
+    return int(number) if number.isdecimal() and rest else None
 
 
 def tasks_in(store: ArtifactStore) -> list[str]:

@@ -10,13 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from model.announced import evaluation_event, model_version
+from model.artifacts import ArtifactStore
+from model.errors import ArtifactRefusedError
 from model.exporter import Exporter
 from model.findings import Findings
 from model.head import LinearHead
 from model.holdout import HoldoutRow
-from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.lineage import EncoderRef, Lineage, LineageEntry, attempts_folder, encoder_folder
 from model.onnx_export import head_graph
 from model.outlook import plan_for_next, regime
+from model.pins import pin
 from model.state import TaskState
 from model.state_files import write_files
 from model.stopwatch import Stopwatch
@@ -50,29 +53,34 @@ def commit_round(
 ) -> Round:
     """Write a round down.
 
-    1. Export and prove what is promoted.
-    2. Write the files that changed under the attempt's own folder.
-    3. Write the entry with put-if-absent: from here on the round has happened.
+    1. Pin what the entry will name and the tip does not, so that no prune takes it.
+    2. Export and prove what is promoted.
+    3. Write the files that changed under the attempt's own folder.
+    4. Write the entry with put-if-absent: from here on the round has happened.
 
     Raises:
         ParityError: the exported pair and the model disagree.
+        ArtifactRefusedError: what it would restore was pruned meanwhile.
+        CondemnedError: what it would name is being pruned; try again.
         TipMovedError: another worker has extended the lineage; nothing was promoted.
         StoreUnavailableError: the store does not answer; the same round may be tried again.
     """
     sequence = before.sequence
     attempt = f"{sequence:08d}-{uuid.uuid4().hex[:12]}"
-    folder = f"tasks/{lineage.task}/attempts/{attempt}"
+    folder = f"{attempts_folder(lineage.task)}/{attempt}"
     promoted = findings.outcome is Outcome.PROMOTED
     with watch("export"):
         # 1.
         restored = findings.restored
+        _keep(before, after, restored, lineage.store, folder)
+        # 2.
         encoder = restored.encoder if restored else _encoder_ref(before, after, exporter)
         head_onnx, parity = None, None
         if restored and restored.version:
             head_onnx = restored.version.head
         elif promoted:
             head_onnx, parity = _proven_head(after, lineage, folder, exporter, findings.proof)
-        # 2.
+        # 3.
         files = write_files(before, after, findings, lineage, folder)
     evaluation = evaluation_event(
         before, findings, task=lineage.task, watch=watch, now=clock(), parity=parity
@@ -125,9 +133,28 @@ def commit_round(
         rollback=findings.rollback,
         created_at=evaluation.evaluated_at,
     )
-    # 3.
+    # 4.
     lineage.commit(entry)
     return Round(entry, replace(after, tip=entry))
+
+
+def _keep(
+    before: TaskState,
+    after: TaskState,
+    restored: LineageEntry | None,
+    store: ArtifactStore,
+    folder: str,
+) -> None:
+    held = before.tip.encoder if before.tip else None
+    named = {encoder_folder(after.encoder.digest)}
+    if restored is not None and restored.version is not None and restored.encoder is not None:
+        old = restored.encoder.paths() | {restored.version.head.path}
+        pin(store, folder, named | old)
+        if gone := sorted(path for path in old if not store.holds(path)):
+            msg = f"{gone[0]} is missing: version {restored.sequence} was pruned"
+            raise ArtifactRefusedError(msg)
+    elif held is None or held.digest != after.encoder.digest:
+        pin(store, folder, named)
 
 
 def _encoder_ref(before: TaskState, after: TaskState, exporter: Exporter) -> EncoderRef | None:

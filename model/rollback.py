@@ -15,6 +15,7 @@ from model.findings import Findings
 from model.journal import Row
 from model.lineage import Lineage, LineageEntry, Rollback
 from model.release import Clock, Round, commit_round
+from model.retention import origin as first_with
 from model.state import TaskState, load_state
 from model.stopwatch import Stopwatch
 from schemas.evaluation import Outcome
@@ -147,9 +148,7 @@ def roll_back(
 
 def origin(lineage: Lineage, entry: LineageEntry) -> LineageEntry:
     """The entry that first had the version which a rollback has restored."""
-    while entry.rollback is not None:
-        entry = lineage.entry(entry.rollback.restores)
-    return entry
+    return first_with(entry, lineage.entry)
 
 
 def _check_files(lineage: Lineage, to: LineageEntry) -> None:

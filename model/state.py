@@ -1,6 +1,7 @@
 """What a learner knows of a task between two rounds, and how it is read back from the store."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from model.anchor import Anchor
 from model.config import HoldoutConfig, ReplayMemoryConfig, TaskConfig
 from model.encoder import Encoder, Features
+from model.errors import ArtifactRefusedError, NotFoundError
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
@@ -110,7 +112,7 @@ def load_state(
 
     Journals are read newest first until a snapshot or the horizon; features of held-out records
     that lie before it are computed again. `encoder_of` loads the predecessor's encoder where that
-    is another; without it a version on probation counts as confirmed then.
+    is another; without it, or where its files are gone, a version on probation counts as confirmed.
 
     Raises:
         ArtifactRefusedError: a file is not what the entry says.
@@ -154,9 +156,12 @@ def load_state(
 def _anchor(lineage: Lineage, tip: LineageEntry) -> Anchor | None:
     if tip.anchor is None or tip.encoder is None:
         return None
-    entry = lineage.entry(tip.anchor.version)
-    same = entry.encoder is not None and entry.encoder.digest == tip.encoder.digest
-    return Anchor(tip.anchor.version, tip.anchor.age, head_of(lineage, entry) if same else None)
+    head = None
+    with suppress(ArtifactRefusedError, NotFoundError):  # its files are gone: no new answers of it
+        entry = lineage.entry(tip.anchor.version)
+        if entry.encoder is not None and entry.encoder.digest == tip.encoder.digest:
+            head = head_of(lineage, entry)
+    return Anchor(tip.anchor.version, tip.anchor.age, head)
 
 
 def _probation(
@@ -168,14 +173,17 @@ def _probation(
     ref = tip.probation
     if ref is None:
         return None
-    entry = lineage.entry(ref.version)
-    head, theirs = head_of(lineage, entry), entry.encoder
-    if head is None or theirs is None:
-        return None
-    if theirs.digest != encoder.digest:
-        if encoder_of is None:
+    try:
+        entry = lineage.entry(ref.version)
+        head, theirs = head_of(lineage, entry), entry.encoder
+        if head is None or theirs is None:
             return None
-        encoder = encoder_of(theirs)
+        if theirs.digest != encoder.digest:
+            if encoder_of is None:
+                return None
+            encoder = encoder_of(theirs)
+    except (ArtifactRefusedError, NotFoundError):  # gone: nothing answers beside what serves
+        return None
     return Probation(ref.version, head, encoder, ref.num_records, ref.gains, ref.losses)
 
 
@@ -198,7 +206,10 @@ def _journal_rows(lineage: Lineage, tip: LineageEntry, *, horizon: int) -> list[
     known: set[str] = set()
     taken_back = 0
     oldest_apart = min(tip.set_apart, default=tip.sequence)
+    first = (tip.files.journal_from if tip.files else None) or 0
     for entry in lineage.back_from(tip):
+        if entry.sequence < first:  # forgotten by then, and perhaps pruned since
+            break
         if entry.files is None or entry.files.journal is None:
             continue
         rows = from_parquet(lineage.store.fetch(entry.files.journal))

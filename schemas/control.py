@@ -16,6 +16,10 @@ class Action(StrEnum):
     """Close the task's open windows now."""
     REFRESH = "refresh"
     """Refresh the task's encoder now."""
+    PAUSE = "pause"
+    """Learn nothing of the task until it is resumed; its windows wait."""
+    RESUME = "resume"
+    """Learn it again."""
 
 
 class Command(Event):

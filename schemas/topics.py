@@ -35,7 +35,7 @@ MODEL_VERSIONS = Topic("model-versions", "compact", None, "ModelVersion")
 TEXTS = Topic("texts", "delete", 7, "TextToClassify")
 TEXTS_DEAD = Topic("texts.dead-letters", "delete", 30, "DeadLetter", LARGE_MESSAGE_BYTES)
 PREDICTIONS = Topic("predictions", "delete", 7, "Prediction")
-CONTROL = Topic("control", "delete", 7, "Command")
+CONTROL = Topic("control", "delete", None, "Command")  # a pause stands until its resume
 REDRIVEN = Topic("redriven", "compact", None, "Redriven")
 
 DEAD_LETTERS_OF = {

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
@@ -22,7 +21,7 @@ from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, Waiting
 from consumers.training.failures import FailureStreak, LearningStoppedError
-from consumers.training.held_back import held_back
+from consumers.training.housekeeping import Housekeeping
 from consumers.training.messages import (
     Advanced,
     Committed,
@@ -35,7 +34,9 @@ from consumers.training.messages import (
     Tip,
 )
 from consumers.training.outlet import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Outlet
+from consumers.training.pauses import Pauses
 from consumers.training.refreshes import Refreshes, found_out_again
+from consumers.training.schedule import Schedule
 from consumers.training.worker import (
     WorkerDiedError,
     WorkerHandle,
@@ -48,10 +49,9 @@ from schemas.faults import told
 from schemas.topics import LABELED_TEXTS, TRAINING_WINDOWS
 from schemas.window import TrainingWindow
 
-MOST_WAITING = 1000
-"""Windows held in memory; more stay on the topic."""
 HELD_BACK_SECONDS = 1.0
-"""How exactly the schedule of an offline task is kept."""
+"""How exactly the schedule of an offline task is kept, and how soon a resumed one is learned."""
+OBEYED = frozenset({Action.REFRESH, Action.PAUSE, Action.RESUME})
 
 
 class TrainingHandler:
@@ -69,15 +69,18 @@ class TrainingHandler:
         self._streak = FailureStreak(settings.max_failed_windows)
         self._announced: dict[str, int] = {}
         self._refreshes = Refreshes()
+        self._pauses = Pauses()
+        self._schedule = Schedule(settings, self._backlog, self._pauses)
+        self._housekeeping = Housekeeping(settings, self._log)
         self._control: ControlReader | None = None
         self._runner: asyncio.Task[None] | None = None
 
     async def start(self, kafka: RoleKafka) -> None:
         """Begin to work; the worker warms up while the group is joined."""
         self._outlet = Outlet(kafka, self._log)
-        control = ControlReader(self._settings, role="train", obeys=frozenset({Action.REFRESH}))
+        control = ControlReader(self._settings, role="train", obeys=OBEYED)
         for command in await control.known():
-            self._refreshes.commanded(command)
+            self._heed(command)
         self._control = control
         watched(control.follow(self._obey), kafka)
         self._runner = watched(asyncio.create_task(self._run()), kafka)
@@ -91,12 +94,12 @@ class TrainingHandler:
         await self._begin_anew(partitions)
 
     async def batch(self, batch: PartitionBatch) -> None:
-        """Queue the windows of a batch; waits while too many are queued."""
+        """Queue the windows of a batch; waits while too many are queued, paused tasks apart."""
         epoch = self._epoch
         for record in batch.records:
             async with self._changed:
                 await self._changed.wait_for(
-                    lambda: epoch != self._epoch or len(self._backlog) < MOST_WAITING
+                    lambda: epoch != self._epoch or not self._schedule.full()
                 )
                 if epoch != self._epoch:
                     return
@@ -114,6 +117,7 @@ class TrainingHandler:
             await asyncio.wait({self._runner})
         if self._control is not None:
             await self._control.stop()
+        await self._housekeeping.stop()
         await self._worker.stop()
 
     def condition(self) -> Condition:
@@ -127,10 +131,14 @@ class TrainingHandler:
             self._changed.notify_all()
 
     async def _obey(self, command: GivenCommand) -> None:
-        """Queue what a command asks for."""
         async with self._changed:
-            self._refreshes.commanded(command)
+            self._heed(command)
             self._changed.notify_all()
+
+    def _heed(self, command: GivenCommand) -> None:
+        """Pause, resume, or queue what a command asks for. A round in hand is ended first."""
+        if not self._pauses.commanded(command):
+            self._refreshes.commanded(command)
 
     async def _begin_anew(self, partitions: frozenset[Place]) -> None:
         async with self._changed:
@@ -177,10 +185,10 @@ class TrainingHandler:
 
     async def _work(self) -> None:
         # A refresh that is due goes first: a stream that is never idle would starve it.
-        if self._refreshes:
-            await self._refresh(self._refreshes.take())
+        if self._refreshes.ready(self._pauses):
+            await self._refresh(self._refreshes.take(self._pauses))
             return
-        items = self._backlog.next_of_one_task(self._most_windows, self._held_back)
+        items = self._schedule.next()
         if not items:
             await asyncio.sleep(HELD_BACK_SECONDS)
             return
@@ -190,18 +198,7 @@ class TrainingHandler:
             self._changed.notify_all()
             ends = self._backlog.committable()
         await self._outlet.commit(ends)
-
-    def _most_windows(self, task: str) -> int:
-        """Windows of a task that are learned together; an offline one takes all it gathered."""
-        config = self._settings.task(task)
-        return MOST_WAITING if config.mode == "offline" else config.max_windows_per_update
-
-    def _held_back(self, task: str, windows: Sequence[TrainingWindow]) -> bool:
-        """Whether a task's windows wait for its schedule; a full backlog waits for nothing."""
-        full = len(self._backlog) >= MOST_WAITING
-        return not full and held_back(
-            windows, config=self._settings.task(task), now=datetime.now(UTC)
-        )
+        self._housekeeping.after_round()
 
     async def _learn(self, items: Sequence[Waiting]) -> None:
         """Learn windows together; where that is refused, halve until the bad one stands alone."""

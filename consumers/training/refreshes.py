@@ -1,5 +1,7 @@
 """Which encoders are to be refreshed: those that are due, and those that somebody asks for."""
 
+from collections.abc import Container
+
 from consumers.control import GivenCommand
 from consumers.training.messages import GiveUpRefresh, Refresh, Round
 
@@ -35,9 +37,13 @@ class Refreshes:
             commanded_at=given.given_at,
         )
 
-    def take(self) -> Refresh:
-        """The one that waits longest, which waits no more."""
-        return self._next.pop(next(iter(self._next)))
+    def ready(self, paused: Container[str]) -> bool:
+        """Whether one waits of a task that is not paused."""
+        return any(task not in paused for task in self._next)
+
+    def take(self, paused: Container[str] = ()) -> Refresh:
+        """The one that waits longest of those that are `ready`, which waits no more."""
+        return self._next.pop(next(task for task in self._next if task not in paused))
 
     def postpone(self, refresh: Refresh) -> None:
         """Keep a command until its task has learned more."""

@@ -12,6 +12,7 @@ from model.config.head import HeadConfig
 from model.config.memory import HoldoutConfig, ReplayMemoryConfig
 from model.config.methods import MethodsConfig
 from model.config.refresh import DriftConfig, FeedbackConfig, RefreshConfig
+from model.config.retention import RetentionConfig
 from model.config.window import OfflineConfig, WindowConfig
 
 
@@ -40,6 +41,7 @@ class TaskConfig(Config):
     feedback: FeedbackConfig = FeedbackConfig()
     monitor: MonitorConfig = MonitorConfig()
     drift: DriftConfig = DriftConfig()
+    retention: RetentionConfig = RetentionConfig()
     max_windows_per_update: AtLeastOne = 16
     """Most waiting windows that one update takes together."""
     duplicate_horizon_records: AtLeastOne = 20_000

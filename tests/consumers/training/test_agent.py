@@ -11,7 +11,7 @@ from consumers.batches import PartitionBatch
 from consumers.control import GivenCommand
 from consumers.health.condition import Condition
 from consumers.settings import Settings
-from consumers.training import agent
+from consumers.training import agent, schedule
 from consumers.training import worker as worker_module
 from consumers.training.agent import TrainingHandler
 from consumers.training.messages import (
@@ -27,6 +27,7 @@ from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
 from tests.consumers.raw import raw
 from tests.consumers.training.test_backlog import TOPIC, waiting
+from tests.consumers.training.test_pauses import paused, resumed
 from tests.consumers.training.test_refreshes import AT, asked
 
 PLACE = (TOPIC, 0)
@@ -138,8 +139,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     return run
 
 
-def batch(*offsets: int) -> PartitionBatch:
-    values = ((offset, waiting(offset).window.encode()) for offset in offsets)
+def batch(*offsets: int, task: str = "prices") -> PartitionBatch:
+    values = ((offset, waiting(offset, task=task).window.encode()) for offset in offsets)
     return PartitionBatch(*PLACE, [raw(value, topic=TOPIC, offset=n) for n, value in values])
 
 
@@ -228,7 +229,7 @@ def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
 def test_a_batch_that_waits_while_partitions_move_adds_no_more_of_itself(
     change: str, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent, "MOST_WAITING", 1)
+    monkeypatch.setattr(schedule, "MOST_WAITING", 1)
     worker = Worker(*[WorkerNotReadyError("the store does not answer")] * 10_000)
 
     async def scene(handler: TrainingHandler, _: Any) -> None:
@@ -456,3 +457,51 @@ def test_a_window_is_a_dead_letter_before_it_is_given_up(play: Play) -> None:
 
     assert play(worker, scene).committed == [{PLACE: 1}]
     assert letters == [1]
+
+
+def test_a_paused_task_waits_while_others_learn_and_is_learned_when_resumed(play: Play) -> None:
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(batch(0))
+        await handler.batch(batch(1, task="moods"))
+        await broker.wrote.wait()
+        broker.wrote.clear()
+        await handler._obey(resumed(1_000))
+        await broker.wrote.wait()
+
+    broker = play(worker, scene, paused(0))
+    learned = [one.task for one in worker.asked if isinstance(one, Learn)]
+    assert learned == ["moods", "prices"]
+    assert broker.committed == [{PLACE: 0}, {PLACE: 2}]
+
+
+def test_a_refresh_of_a_paused_task_waits_too_also_one_by_command(play: Play) -> None:
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, task="moods"))
+        await worker.heard.wait()
+        assert Refresh not in [type(one) for one in worker.asked]
+        worker.until = Refresh
+        worker.heard.clear()
+        await handler._obey(resumed(2_000))
+        await worker.heard.wait()
+
+    play(worker, scene, paused(0), asked(1_000))
+    assert [type(one) for one in worker.asked][-1] is Refresh
+
+
+def test_a_paused_task_with_any_number_of_windows_does_not_block_the_others(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "MOST_WAITING", 1)
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, 1, 2))
+        await handler.batch(batch(3, task="moods"))
+        await worker.heard.wait()
+
+    play(worker, scene, paused(0))
+    assert [one.task for one in worker.asked if isinstance(one, Learn)] == ["moods"]
