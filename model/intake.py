@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from model.config import HoldoutConfig, TaskConfig
 from model.data import Record
+from model.denied import NOTHING, DenyList
 from model.errors import RejectError
 from model.journal import Journal, Row
 from model.splits import Part, split_of, text_hash
@@ -45,6 +46,7 @@ def take_in(
     trained_through: Mapping[str, int],
     split: HoldoutConfig,
     config: TaskConfig,
+    denied: DenyList = NOTHING,
 ) -> Intake:
     """Trim, recognise duplicates and corrections, and split.
 
@@ -58,13 +60,14 @@ def take_in(
         trained_through: per `topic/partition`.
         split: salt and share of the holdout, as frozen with the task.
         config: limits.
+        denied: what must not be learned: it is passed over, whatever its label.
 
     Raises:
         TooManyLabelsError: more new labels than `max_new_labels`.
     """
     through = dict(trained_through)
     fresh: dict[str, Record] = {}
-    trimmed = duplicates = 0
+    trimmed = duplicates = passed_over = 0
     taken_back: dict[str, Row] = {}
     for place, end, records in windows:
         below = through.get(place, 0)
@@ -74,6 +77,8 @@ def take_in(
             in_hand = fresh.get(record.id)
             if record.offset < below:
                 trimmed += 1
+            elif denied and denied.denies(record):
+                passed_over += 1
             elif in_hand is not None:
                 # The same id twice in one update: the newest label counts, the other is a repeat.
                 duplicates += 1
@@ -99,6 +104,8 @@ def take_in(
         learned=sum(item.part == "learn" for item in taken),
         held_out=sum(item.part != "learn" for item in taken),
         duplicates=duplicates,
+        skipped=passed_over,
+        denied=passed_over,
         trimmed=trimmed,
         corrected=corrected,
         conflicting=conflicting,

@@ -50,7 +50,7 @@ def commit_round(
 ) -> Round:
     """Write a round down.
 
-    1. Export and prove what is promoted.
+    1. Export and prove what is promoted, or was solved to forget.
     2. Write the files that changed under the attempt's own folder.
     3. Write the entry with put-if-absent: from here on the round has happened.
 
@@ -68,10 +68,10 @@ def commit_round(
         restored = findings.restored
         encoder = restored.encoder if restored else _encoder_ref(before, after, exporter)
         head_onnx, parity = None, None
-        if restored and restored.version:
-            head_onnx = restored.version.head
-        elif promoted:
+        if promoted or findings.solved:
             head_onnx, parity = _proven_head(after, lineage, folder, exporter, findings.proof)
+        elif restored and restored.version:
+            head_onnx = restored.version.head
         # 2.
         files = write_files(before, after, findings, lineage, folder)
     evaluation = evaluation_event(
@@ -100,6 +100,7 @@ def commit_round(
         spans=findings.spans,
         refresh_reads=findings.refresh_reads,
         covered=findings.covered,
+        fitted_from=findings.fitted_from,
         labels=after.labels,
         set_apart=tuple(after.set_apart),
         set_apart_tries=tuple(after.tries.get(sequence, 0) for sequence in after.set_apart),
@@ -122,6 +123,8 @@ def commit_round(
         anchor=anchor_ref(after),
         probation=probation_ref(after),
         rollback=findings.rollback,
+        forgetting=findings.forgetting,
+        denied_in=sequence if findings.forgetting else (old.denied_in if old else None),
         created_at=evaluation.evaluated_at,
     )
     # 3.

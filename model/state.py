@@ -1,12 +1,13 @@
 """What a learner knows of a task between two rounds, and how it is read back from the store."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from model.anchor import Anchor
 from model.config import HoldoutConfig, ReplayMemoryConfig, TaskConfig
+from model.denied import NOTHING, DenyList, deny_list
 from model.encoder import Encoder, Features
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
@@ -46,6 +47,8 @@ class TaskState:
     """The version beside which candidates are tested too."""
     probation: Probation | None = None
     """The predecessor of a version that is not confirmed yet."""
+    denied: DenyList = NOTHING
+    """What must never be learned again."""
 
     @property
     def sequence(self) -> int:
@@ -116,8 +119,9 @@ def load_state(
         ArtifactRefusedError: a file is not what the entry says.
         StoreUnavailableError: the store does not answer.
     """
+    denied = deny_list(lineage, tip)
     if tip.files is None:
-        return fresh_state(encoder, config, tip)
+        return replace(fresh_state(encoder, config, tip), denied=denied)
     store = lineage.store
     rows = _journal_rows(lineage, tip, horizon=config.duplicate_horizon_records)
     newest = {row.id: row for row in rows}
@@ -146,6 +150,7 @@ def load_state(
         replay=_replay(lineage, tip.files.replay, config.replay_memory),
         anchor=_anchor(lineage, tip),
         probation=_probation(lineage, tip, encoder, encoder_of),
+        denied=denied,
     )
 
 

@@ -16,6 +16,8 @@ class Action(StrEnum):
     """Close the task's open windows now."""
     REFRESH = "refresh"
     """Refresh the task's encoder now."""
+    FORGET = "forget"
+    """Refresh the task's encoder without what its lineage denies, from one never tuned on it."""
 
 
 class Command(Event):
