@@ -59,6 +59,17 @@ def erased(state: TaskState, denied: DenyList, counted: Sequence[Row]) -> TaskSt
     )
 
 
+def to_be_solved(state: TaskState, left: TaskState) -> bool:
+    """Whether the head that serves was made from anything that is gone from `left`.
+
+    Selection records chose it and its temperature. A head that was trained cannot be solved anew.
+    """
+    if state.head is None or state.head.form == "softmax":
+        return False
+    chose = state.holdout.part("select") != left.holdout.part("select")
+    return chose or left.statistics is not state.statistics
+
+
 def snapshot_rows(state: TaskState) -> tuple[Row, ...]:
     """Every row that a journal must hold for the state to be read back from it alone."""
     known = {(row.id, row.sequence) for row in state.journal}
