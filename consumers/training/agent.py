@@ -70,7 +70,9 @@ class TrainingHandler:
     async def start(self, kafka: RoleKafka) -> None:
         """Begin to work; the worker warms up while the group is joined."""
         self._outlet = Outlet(kafka, self._log)
-        control = ControlReader(self._settings, role="train", obeys=frozenset({Action.REFRESH}))
+        control = ControlReader(
+            self._settings, role="train", obeys=frozenset({Action.REFRESH, Action.FORGET})
+        )
         for command in await control.known():
             self._refreshes.commanded(command)
         self._control = control
