@@ -30,9 +30,9 @@ def erased(state: TaskState, denied: DenyList, counted: Sequence[Row]) -> TaskSt
 
     What a denied record counts for is subtracted with its whole weight, whatever it stood for, so
     that no feature of it stays. Where only a rejected correction is denied, the row that it would
-    have replaced is what is known again. What is not undone: the clock of a half-life in records,
-    which a denied record has moved on, and a record that gave way to it under
-    `conflicting_labels: newest`.
+    have replaced is what is known again. What is not undone: a denied record has moved on the clock
+    of a half-life, by its share of one in records, in days until the next record comes; and under
+    `conflicting_labels: newest` another record may have given way to it.
 
     Args:
         state: of the task.
