@@ -16,6 +16,7 @@ from model.forget import UnknownRecordError
 from model.learner import Learner
 from model.splits import text_hash
 from tests.model.loop import TASK, Loop, part_of, stream
+from tests.model.tiny import write_tiny_encoder
 
 ASKS = ("--who", "me", "--why", "a test")
 
@@ -40,8 +41,6 @@ def loop(tmp_path: Path, tiny_encoder_folder: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="module")
 def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.model.tiny import write_tiny_encoder
-
     return write_tiny_encoder(tmp_path_factory.mktemp("tiny") / "base")
 
 

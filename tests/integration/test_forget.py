@@ -1,4 +1,4 @@
-"""A record is forgotten while the roles run: served at once, denied for good, and refitted without."""
+"""A record is forgotten while the roles run: at once, for good, and by the encoder too."""
 
 import json
 from pathlib import Path
@@ -25,10 +25,9 @@ def refreshes(here: Installation) -> list[EvaluationEvent]:
 
 
 def test_a_record_is_forgotten_while_the_roles_run(install: Install) -> None:
-    here = install(
-        records=WINDOW, defaults={"gate": {"obey": False}, "monitor": {"enabled": False}}
-    )
-    texts = labeled(2 * WINDOW)
+    defaults = {"gate": {"obey": False}, "monitor": {"enabled": False}}
+    here = install(records=WINDOW, defaults=defaults)
+    texts = labeled(2 * WINDOW, ids="person")
     with here.roles("windows", "train", "serve"):
         here.write(encoded(texts))
         here.until(lambda: here.labels_learned(TASK) == 2 * WINDOW)

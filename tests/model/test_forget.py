@@ -16,7 +16,7 @@ from model.exporter import Exporter
 from model.forget import UnknownRecordError
 from model.learner import wall_clock
 from model.lineage import LineageEntry
-from model.splits import text_hash
+from model.splits import split_of, text_hash
 from model.statistics import Statistics
 from model.traces import Traces
 from model.update import increment
@@ -370,8 +370,6 @@ def test_a_rejected_correction_is_forgotten_with_what_it_would_replace(loop: Loo
 
 
 def part_under(loop: Loop, text: str) -> str:
-    from model.splits import split_of
-
     return split_of(text, salt=loop.config.holdout.salt, share=loop.config.holdout.share)
 
 
