@@ -8,6 +8,7 @@ under the deny list. Only the refresh is the role's, since it takes long and nee
 command on `control` says no more than that something is denied.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from consumers.announcer import announcing
 from consumers.produce import ProduceError, TextProducer
 from consumers.settings import Settings
 from model.artifacts import ArtifactStore
-from model.config import TaskConfig
 from model.data import Progress
 from model.denied import DenyList
 from model.errors import TipMovedError
@@ -60,8 +60,9 @@ def forget(
 ) -> Forgotten:
     """Forget records of a task and never learn them again.
 
-    1. Write the entry, again where an update was faster. How the task learns is read from its last
-       entry, unless a tasks file is given: nothing else of it is to change.
+    1. Announce the tip, in case whoever wrote it died before; write the entry behind it, again
+       where an update was faster. How the task learns is read from the tip, unless a tasks file
+       is given: nothing else of it is to change.
     2. Announce it. Without a broker the train role does before it extends the lineage.
     3. Ask for a refresh, where the encoder may have been tuned on what is denied.
 
@@ -89,21 +90,24 @@ def forget(
         threads=settings.threads,
         progress=progress,
     )
-    for attempt in range(1, MOST_ATTEMPTS + 1):  # 1.
-        config = _config(settings, store, task)
-        try:
-            traces, entry = learner.forget(
-                task, denied, config, who=who, why=why, unseen=unseen, dry_run=dry_run
-            )
-            break
-        except TipMovedError:
-            if attempt == MOST_ATTEMPTS:
-                raise
-            progress("overtaken", attempt=attempt)
-    unannounced = None
-    if entry is not None:
-        with announcing(settings) as announcer:  # 2.
-            unannounced = announcer.announce(entry, source=f"/freshet/forget/{task}")
+    source, unannounced = f"/freshet/forget/{task}", None
+    with nullcontext() if dry_run else announcing(settings) as announcer:
+        for attempt in range(1, MOST_ATTEMPTS + 1):  # 1.
+            tip = _tip(store, task)
+            config = tip.config if settings.config is None else settings.task(task)
+            if announcer is not None:
+                announcer.announce(tip, source=source)
+            try:
+                traces, entry = learner.forget(
+                    task, denied, config, who=who, why=why, unseen=unseen, dry_run=dry_run
+                )
+                break
+            except TipMovedError:
+                if attempt == MOST_ATTEMPTS:
+                    raise
+                progress("overtaken", attempt=attempt)
+        if announcer is not None and entry is not None:
+            unannounced = announcer.announce(entry, source=source)  # 2.
     owes = learner.owes_refresh(task, config)
     unasked = None
     if refresh and owes and not dry_run:
@@ -118,13 +122,13 @@ def forget(
     )
 
 
-def _config(settings: Settings, store: ArtifactStore, task: str) -> TaskConfig:
+def _tip(store: ArtifactStore, task: str) -> LineageEntry:
     tip = Lineage(store, task).tip()
     if tip is None:
         known = ", ".join(tasks_in(store)) or "none"
         msg = f"no lineage of task {task!r} in {store.uri}; it has: {known}"
         raise UnknownRecordError(msg)
-    return tip.config if settings.config is None else settings.task(task)
+    return tip
 
 
 def _asked(settings: Settings, task: str, *, who: str, why: str) -> str | None:

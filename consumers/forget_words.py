@@ -64,6 +64,11 @@ def _still_held(done: Forgotten) -> Iterator[str]:
             "journals, statistics, heads), until `freshet models prune` removes those that "
             "nothing needs; a rollback to one of them solves its head anew"
         )
+    if not traces:
+        yield (
+            "  perhaps the statistics, if it was learned so long ago that no journal tells of it: "
+            "the next refresh computes them without it"
+        )
     if traces.num_unsure:
         yield (
             f"  perhaps the statistics: {traces.num_unsure} records came before what is known one "

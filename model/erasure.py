@@ -7,6 +7,11 @@ from model.deltas import BEFORE_ALL, applied, counted
 from model.denied import DenyList
 from model.journal import Row
 from model.state import TaskState
+from model.statistics import Statistics
+
+MOST_HALF_LIVES = 10.0
+"""By which statistics are made to count more again: what is left of a sum after a subtraction has
+its rounding, which grows with it. Further on, the scale is right from the next record on."""
 
 
 def counted_rows(state: TaskState, denied: DenyList) -> tuple[Row, ...]:
@@ -25,28 +30,24 @@ def counted_rows(state: TaskState, denied: DenyList) -> tuple[Row, ...]:
     return tuple({row.id: row for row in behind if denied.covers(row)}.values())
 
 
-def erased(state: TaskState, denied: DenyList, counted: Sequence[Row]) -> TaskState:
+def erased(state: TaskState, denied: DenyList, lost: Sequence[Row]) -> TaskState:
     """The state without the denied records; its head stays, and is to be solved anew.
 
     What a denied record counts for is subtracted with its whole weight, whatever it stood for, so
     that no feature of it stays. Where only a rejected correction is denied, the row that it would
-    have replaced is what is known again. What is not undone: a denied record has moved on the clock
-    of a half-life, by its share of one in records, in days until the next record comes; and under
-    `conflicting_labels: newest` another record may have given way to it.
+    have replaced is what is known again. What is not undone: with `half_life_records` a denied
+    record has aged those before it by one record, and under `conflicting_labels: newest` another
+    may have given way to it.
 
     Args:
         state: of the task.
         denied: what to take out.
-        counted: the denied rows that the statistics hold.
+        lost: the denied rows that the statistics hold.
     """
-    lost = [replace(row, weight=-row.weight) for row in counted]
     held_out = [row.id for row in state.holdout.rows if denied.denies(row)]
     holdout = state.holdout.remove(held_out)
-    return replace(
+    left = replace(
         state,
-        statistics=applied(state.statistics, lost, state.label_index())
-        if lost
-        else state.statistics,
         journal=state.journal.replaced(_kept(state, denied)),
         set_apart={
             sequence: _kept_apart(rows, denied) for sequence, rows in state.set_apart.items()
@@ -57,6 +58,7 @@ def erased(state: TaskState, denied: DenyList, counted: Sequence[Row]) -> TaskSt
             {(row.id, row.sequence) for row in state.replay.rows if denied.denies(row)}
         ),
     )
+    return replace(left, statistics=_subtracted(left, lost)) if lost else left
 
 
 def to_be_solved(state: TaskState, left: TaskState) -> bool:
@@ -81,6 +83,24 @@ def snapshot_rows(state: TaskState) -> tuple[Row, ...]:
         if row.weight < 0 or (row.id, row.sequence) not in known
     )
     return (*apart, *state.journal)
+
+
+def _subtracted(left: TaskState, lost: Sequence[Row]) -> Statistics:
+    """The statistics without the rows, at a clock at which the newest row left counts fully."""
+    rows = [replace(row, weight=-row.weight) for row in lost]
+    rest = applied(left.statistics, rows, left.label_index())
+    held = [row.clock for known in left.journal if (row := counted(known, left)) is not None]
+    clock = max(held, default=rest.clock)
+    if rest.clock - clock > MOST_HALF_LIVES:
+        return rest
+    grown = float(2.0 ** (rest.clock - clock))
+    return replace(
+        rest,
+        counts=rest.counts * grown,
+        sums=rest.sums * grown,
+        gram=rest.gram * grown,
+        clock=clock,
+    )
 
 
 def _kept(state: TaskState, denied: DenyList) -> Iterator[Row]:

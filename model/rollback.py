@@ -40,6 +40,7 @@ def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None)
         raise RollbackRefusedError(f"no version of {lineage.task} serves yet")
     serving = origin(lineage, lineage.entry(tip.serving))
     if version is None:
+        serving = _not_to_forget(lineage, serving)
         version = serving.version.parent if serving.version else None
         if version is None:
             msg = f"version {serving.sequence} of {lineage.task} is the first: nothing before it"
@@ -157,6 +158,13 @@ def roll_back(
     return commit_round(  # 4.
         state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock
     )
+
+
+def _not_to_forget(lineage: Lineage, serving: LineageEntry) -> LineageEntry:
+    """The version whose predecessor is meant: nobody goes back to take a forgetting back."""
+    while serving.kind == "forget" and serving.version and serving.version.parent is not None:
+        serving = origin(lineage, lineage.entry(serving.version.parent))
+    return serving
 
 
 def origin(lineage: Lineage, entry: LineageEntry) -> LineageEntry:

@@ -58,7 +58,8 @@ def test_a_record_is_forgotten_while_the_roles_run(install: Install) -> None:
         again = [text, *labeled(WINDOW - 1, start=2 * WINDOW)]
         here.write(encoded(again))
         here.until(lambda: here.labels_learned(TASK) == 3 * WINDOW)
-        last = here.versions(TASK)[-1].version
+        last = here.evaluations(TASK)[-1].sequence
+        here.until(lambda: last in {version.version for version in here.versions(TASK)})
         here.until(lambda: last in {e["version"] for e in here.logged("serve", "version_swapped")})
         here.ask(questions(3))
         here.until(lambda: len(here.predictions()) == 3)

@@ -447,6 +447,18 @@ def test_a_rollback_keeps_to_the_deny_list(tmp_path: Path, tiny_encoder_folder: 
     same(loop.state().statistics, direct(loop))
 
 
+def test_who_names_no_version_goes_back_behind_what_only_forgot(loop: Loop) -> None:
+    records = stream(120)
+    loop.learn(records[:60])
+    loop.learn(records[60:])
+    forgotten(loop, a_learned(loop, records).id)
+
+    entry = loop.learner.rollback(TASK, None, loop.config, who="ops", why="it lost its way")
+
+    assert entry.rollback is not None
+    assert (entry.rollback.restores, entry.rollback.blamed) == (0, (1,))
+
+
 def test_an_encoder_that_was_tuned_on_it_is_named_and_refitted_from_before(loop: Loop) -> None:
     records = stream(180)
     base = loop.learn(records[:60])
