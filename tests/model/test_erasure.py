@@ -33,9 +33,9 @@ LABELS = ("down", "flat", "up")
 CONFIGS = (
     TaskConfig(head=HeadConfig(projection=0), holdout=HoldoutConfig(share=0.3)),
     TaskConfig(head=HeadConfig(projection=6), holdout=HoldoutConfig(share=0.01)),
-    TaskConfig(
-        head=HeadConfig(projection=6, half_life_days=0.01), holdout=HoldoutConfig(share=0.2)
-    ),
+)
+FADING = TaskConfig(
+    head=HeadConfig(projection=6, half_life_days=0.1), holdout=HoldoutConfig(share=0.2)
 )
 HEAD = LinearHead(
     weight=np.zeros((3, DIM), np.float32),
@@ -172,6 +172,32 @@ def test_what_is_left_is_what_a_stream_without_the_record_leaves(
     rows = [row for held in taught.set_apart.values() for row in held]
     assert not any(denied.covers(row) for row in (*taught.journal, *rows))
     assert not any(denied.denies(row) for row in (*taught.holdout.rows, *taught.replay.rows))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    before=st.lists(WINDOWS, min_size=1, max_size=4),
+    after=st.lists(WINDOWS, max_size=2),
+    key=st.integers(0, 11),
+)
+def test_what_fades_by_its_time_fades_as_if_the_record_had_never_been(
+    before: list[Window], after: list[Window], key: int
+) -> None:
+    denied = DenyList.of_id(f"id-{key}")
+    taught = never = begun(FADING)
+    for number, window in enumerate(before):
+        promoted = replace(window, promoted=True)
+        taught = learned(taught, number, promoted, FADING, DenyList())
+        never = learned(never, number, promoted, FADING, denied)
+
+    taught = forgotten(taught, denied)
+
+    same(taught, never)
+    for number, window in enumerate(after, start=len(before)):
+        promoted = replace(window, promoted=True)
+        taught = learned(taught, number, promoted, FADING, DenyList())
+        never = learned(never, number, promoted, FADING, denied)
+    same(taught, never)
 
 
 @settings(max_examples=80, deadline=None)
