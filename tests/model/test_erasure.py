@@ -121,9 +121,8 @@ def learned(
     after, given_up, _ = settled(taken_in, rows, solution, outcome)
     after = remembered(taken_in, after, intake, rows, given_up)
     gone = (*(state.tip.given_up if state.tip else ()), *given_up)
-    tip = LineageEntry.model_construct(
-        sequence=state.sequence, trained_through=through, given_up=gone, records_seen=0
-    )
+    known: Any = {"sequence": state.sequence, "trained_through": through, "given_up": gone}
+    tip = LineageEntry.model_construct(**known, records_seen=0)
     return replace(after, tip=tip)
 
 
@@ -171,7 +170,8 @@ def test_what_is_left_is_what_a_stream_without_the_record_leaves(
     same(taught, never)
     rows = [row for held in taught.set_apart.values() for row in held]
     assert not any(denied.covers(row) for row in (*taught.journal, *rows))
-    assert not any(denied.denies(row) for row in (*taught.holdout.rows, *taught.replay.rows))
+    assert not any(denied.denies(row) for row in taught.holdout.rows)
+    assert not any(denied.denies(row) for row in taught.replay.rows)
 
 
 @settings(max_examples=80, deadline=None)
