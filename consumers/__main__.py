@@ -172,6 +172,12 @@ def dead_letters(context: typer.Context) -> None:
 
 
 @app.command(context_settings=_HANDED_ON)
+def forget(context: typer.Context) -> None:
+    """Take a record out of what was learned, for good, and say what still holds it."""
+    _hand_on("consumers.forget_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
 def backtest(context: typer.Context) -> None:
     """Replay labeled files under several plans and compare them: no Kafka, nothing is kept."""
     _hand_on("consumers.backtest.command", context)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from model.config import HoldoutConfig, TaskConfig
 from model.data import Record
+from model.denied import NOTHING, DenyList
 from model.journal import Journal, Row
 from model.label_limits import LabelLimits
 from model.splits import Part, split_of, text_hash
@@ -43,6 +44,7 @@ def take_in(
     trained_through: Mapping[str, int],
     split: HoldoutConfig,
     config: TaskConfig,
+    denied: DenyList = NOTHING,
 ) -> Intake:
     """Trim, refuse labels beyond the limits, recognise duplicates and corrections, and split.
 
@@ -57,12 +59,13 @@ def take_in(
         trained_through: per `topic/partition`.
         split: salt and share of the holdout, as frozen with the task.
         config: limits.
+        denied: what must not be learned: it is passed over, whatever its label.
     """
     through = dict(trained_through)
     limits = LabelLimits(labels, max_new=config.max_new_labels, max_all=config.max_labels)
     refused: dict[str, list[int]] = {}
     fresh: dict[str, Record] = {}
-    trimmed = duplicates = 0
+    trimmed = duplicates = passed_over = 0
     taken_back: dict[str, Row] = {}
     for place, end, records in windows:
         below = through.get(place, 0)
@@ -73,6 +76,8 @@ def take_in(
             in_hand = fresh.get(record.id)
             if record.offset < below:
                 trimmed += 1
+            elif denied and denied.denies(record):
+                passed_over += 1
             elif not limits.admits(record.label):
                 refused.setdefault(place, []).append(record.offset)
             elif in_hand is not None:
@@ -100,6 +105,8 @@ def take_in(
         learned=sum(item.part == "learn" for item in taken),
         held_out=sum(item.part != "learn" for item in taken),
         duplicates=duplicates,
+        skipped=passed_over,
+        denied=passed_over,
         trimmed=trimmed,
         refused=sum(map(len, refused.values())),
         corrected=corrected,

@@ -88,6 +88,26 @@ class Rollback(_Part):
     why: str
 
 
+class Forgetting(_Part):
+    """Who had what forgotten, and all that the task must not learn again: hashes, never texts."""
+
+    who: str
+    why: str
+    ids: tuple[str, ...]
+    """Hashes of the ids that are denied after this entry; see `model.denied`."""
+    texts: tuple[str, ...]
+    """Hashes of the normalised texts that are denied after this entry."""
+    tuned: tuple[Count, ...] = ()
+    """Sequences of the refreshes whose encoders may have been tuned on any of them."""
+    learned_by: tuple[Count, ...] = ()
+    """Sequences of the versions that learned what this entry forgets."""
+    num_learned: Count = 0
+    """Records that were subtracted from the statistics."""
+    num_held_out: Count = 0
+    num_remembered: Count = 0
+    """Records that left the replay memory."""
+
+
 class LineageEntry(_Part):
     """One round: what was read, what came of it, and where its files lie.
 
@@ -97,7 +117,7 @@ class LineageEntry(_Part):
     task: TaskName
     sequence: Count
     attempt: str
-    kind: Literal["increment", "refresh", "rollback"]
+    kind: Literal["increment", "refresh", "rollback", "forget"]
     trained_through: dict[str, Count]
     """Per `topic/partition`: the offset below which every record is accounted for."""
     refused: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
@@ -109,6 +129,8 @@ class LineageEntry(_Part):
     """What a refresh read again."""
     covered: float | None = None
     """A refresh: share of the learned records that its statistics were recomputed from."""
+    fitted_from: str | None = None
+    """A refresh: digest of the encoder that it started from; None is the champion's."""
     labels: tuple[Label, ...]
     """Known labels, append-only; a rejected candidate's new labels stay known."""
     set_apart: tuple[Count, ...] = ()
@@ -149,6 +171,9 @@ class LineageEntry(_Part):
     """None where the serving version is confirmed."""
     rollback: Rollback | None = None
     """A rollback: what it restores. Its head and statistics are that version's."""
+    forgetting: Forgetting | None = None
+    denied_in: Count | None = None
+    """Sequence of the entry whose `forgetting` has the deny list that holds; None: nothing."""
     created_at: AwareDatetime
 
     @property

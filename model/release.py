@@ -54,7 +54,7 @@ def commit_round(
     """Write a round down.
 
     1. Pin what the entry will name and the tip does not, so that no prune takes it.
-    2. Export and prove what is promoted.
+    2. Export and prove what is promoted, or was solved to forget.
     3. Write the files that changed under the attempt's own folder.
     4. Write the entry with put-if-absent: from here on the round has happened.
 
@@ -76,10 +76,10 @@ def commit_round(
         # 2.
         encoder = restored.encoder if restored else _encoder_ref(before, after, exporter)
         head_onnx, parity = None, None
-        if restored and restored.version:
-            head_onnx = restored.version.head
-        elif promoted:
+        if promoted or findings.solved:
             head_onnx, parity = _proven_head(after, lineage, folder, exporter, findings.proof)
+        elif restored and restored.version:
+            head_onnx = restored.version.head
         # 3.
         files = write_files(before, after, findings, lineage, folder)
     evaluation = evaluation_event(
@@ -109,6 +109,7 @@ def commit_round(
         spans=findings.spans,
         refresh_reads=findings.refresh_reads,
         covered=findings.covered,
+        fitted_from=findings.fitted_from,
         labels=after.labels,
         set_apart=tuple(after.set_apart),
         set_apart_tries=tuple(after.tries.get(sequence, 0) for sequence in after.set_apart),
@@ -131,6 +132,8 @@ def commit_round(
         anchor=anchor_ref(after),
         probation=probation_ref(after),
         rollback=findings.rollback,
+        forgetting=findings.forgetting,
+        denied_in=sequence if findings.forgetting else (old.denied_in if old else None),
         created_at=evaluation.evaluated_at,
     )
     # 4.

@@ -36,7 +36,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     last refresh) comes from the replay memory. Behind the budget only labels of which it holds too
     few are read on, so that none is lost. A record counts once: of an id that the journal knows the
     record that it names, which a repeat does not change, else the newest. Held-out texts are left
-    out by the hash that held them out.
+    out by the hash that held them out, and so is what is denied.
     """
     if state.tip is None:
         return Reread((), (), ())
@@ -54,6 +54,8 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
             for record in reversed(_read(log, lineage.task, span)):
                 if record.offset < below or record.offset in refused:
                     continue  # an earlier round dealt with it, or it was never learned
+                if state.denied and state.denied.denies(record):
+                    continue
                 sequence = _brought_by(record, entry.sequence, held, state)
                 learnable = split_of(record.text, salt=split.salt, share=split.share) == "learn"
                 if sequence is not None and learnable and budget.takes(record, held):

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from model.anchor import Anchor
 from model.config import HoldoutConfig, ReplayMemoryConfig, TaskConfig
+from model.denied import NOTHING, DenyList, deny_list
 from model.encoder import Encoder, Features
 from model.errors import ArtifactRefusedError, NotFoundError
 from model.head import LinearHead
@@ -48,6 +49,8 @@ class TaskState:
     """The version beside which candidates are tested too."""
     probation: Probation | None = None
     """The predecessor of a version that is not confirmed yet."""
+    denied: DenyList = NOTHING
+    """What must never be learned again."""
 
     @property
     def sequence(self) -> int:
@@ -118,8 +121,9 @@ def load_state(
         ArtifactRefusedError: a file is not what the entry says.
         StoreUnavailableError: the store does not answer.
     """
+    denied = deny_list(lineage, tip)
     if tip.files is None:
-        return fresh_state(encoder, config, tip)
+        return replace(fresh_state(encoder, config, tip), denied=denied)
     store = lineage.store
     rows = _journal_rows(lineage, tip, horizon=config.duplicate_horizon_records)
     newest = {(row.id, row.weight < 0): row for row in rows}
@@ -150,6 +154,7 @@ def load_state(
         replay=_replay(lineage, tip.files.replay, config.replay_memory),
         anchor=_anchor(lineage, tip),
         probation=_probation(lineage, tip, encoder, encoder_of),
+        denied=denied,
     )
 
 

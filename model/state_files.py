@@ -31,7 +31,7 @@ def write_files(
     if after.replay is not before.replay:
         replay = written("replay.parquet", after.replay.to_bytes)
     journal = None
-    if findings.rows:
+    if findings.rows or findings.snapshot:  # an empty one ends what was known, too
         dim = after.encoder.dim
         journal = written("journal.parquet", lambda: to_parquet(findings.rows, dim=dim))
     return StateFiles(

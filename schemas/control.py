@@ -20,6 +20,8 @@ class Action(StrEnum):
     """Learn nothing of the task until it is resumed; its windows wait."""
     RESUME = "resume"
     """Learn it again."""
+    FORGET = "forget"
+    """Refresh the task's encoder without what its lineage denies, from one never tuned on it."""
 
 
 class Command(Event):

@@ -18,6 +18,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
+    FORGOTTEN = "forgotten"
 
 
 class Comparison(BaseModel):
@@ -58,6 +59,8 @@ class RecordCounts(BaseModel):
     held_out: Count = 0
     duplicates: Count = 0
     skipped: Count = 0
+    denied: Count = 0
+    """Of those skipped: on the deny list. Not counted apart."""
     trimmed: Count = 0
     """Records that an earlier entry accounts for; not part of the books."""
     refused: Count = 0
@@ -93,7 +96,7 @@ class EvaluationEvent(Event):
 
     task: TaskName
     sequence: Count
-    kind: Literal["increment", "refresh", "rollback"]
+    kind: Literal["increment", "refresh", "rollback", "forget"]
     champion: Count | None
     """The version that served while this round was run."""
     windows: tuple[str, ...]

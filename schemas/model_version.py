@@ -47,8 +47,9 @@ class ModelVersion(Event):
     version: Count
     parent: Count | None
     """The champion that it replaced; none for the first."""
-    kind: Literal["increment", "refresh", "rollback"]
-    """A rollback announces an older version's files under a number of its own."""
+    kind: Literal["increment", "refresh", "rollback", "forget"]
+    """A rollback announces an older version's files under a number of its own; `forget` a head
+    without records that somebody had forgotten, under the same encoder."""
     attempt: str
     uri: str
     """The store's root as the writer sees it; a reader may reach the store by another address."""

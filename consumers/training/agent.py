@@ -51,7 +51,7 @@ from schemas.window import TrainingWindow
 
 HELD_BACK_SECONDS = 1.0
 """How exactly the schedule of an offline task is kept, and how soon a resumed one is learned."""
-OBEYED = frozenset({Action.REFRESH, Action.PAUSE, Action.RESUME})
+OBEYED = frozenset({Action.REFRESH, Action.FORGET, Action.PAUSE, Action.RESUME})
 
 
 class TrainingHandler:

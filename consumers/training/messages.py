@@ -58,6 +58,9 @@ class Refresh(_Round):
     why: str
     commanded_at: AwareDatetime | None = None
     """When somebody commanded it; it is then due unless one ended since. None: nobody did."""
+    erases: bool = False
+    """It is to start from an encoder that was never tuned on what is denied, where the champion's
+    was; until then it is due."""
 
 
 class GiveUp(_Round):

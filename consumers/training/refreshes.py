@@ -4,6 +4,7 @@ from collections.abc import Container
 
 from consumers.control import GivenCommand
 from consumers.training.messages import GiveUpRefresh, Refresh, Round
+from schemas.control import Action
 
 
 def found_out_again(request: Round) -> bool:
@@ -28,13 +29,17 @@ class Refreshes:
         self._next.setdefault(task, Refresh(task=task, why=why))
 
     def commanded(self, given: GivenCommand) -> None:
-        """Somebody asks for one. Of several commands the last counts: one refresh settles all."""
+        """Somebody asks for one. Of several commands the last counts: one refresh settles all.
+
+        Where any of them was to forget, it erases: that settles the others too.
+        """
         task, command = given.task, given.command
-        self._too_early.pop(task, None)
+        waiting = [self._too_early.pop(task, None), self._next.get(task)]
         self._next[task] = Refresh(
             task=task,
             why=f"commanded by {command.who}: {command.why}",
             commanded_at=given.given_at,
+            erases=command.action is Action.FORGET or any(r.erases for r in waiting if r),
         )
 
     def ready(self, paused: Container[str]) -> bool:

@@ -121,7 +121,7 @@ class Worker:
             case Refresh():
                 if not self._still_due(request, config):
                     return None  # another worker was faster
-                return learner.refresh(task, request.why, self._log, config)
+                return learner.refresh(task, request.why, self._log, config, erases=request.erases)
             case GiveUp():
                 ends = self._log.ends(window.span for window in request.windows)
                 return learner.fail(task, request.windows, request.reason, config, ends=ends)
@@ -135,6 +135,8 @@ class Worker:
     def _still_due(self, request: Refresh, config: TaskConfig) -> bool:
         if request.commanded_at is None:
             return self._learner.due(request.task, config) is not None
+        if request.erases and self._learner.owes_refresh(request.task, config):
+            return True
         tip = self._learner.state(request.task, config).tip
         return command_stands(tip, given_at=request.commanded_at)
 

@@ -37,6 +37,7 @@ class Learner:
     def __init__(self, *, due: str | None = None, fault: FreshetError | None = None) -> None:
         self._due, self._fault = due, fault
         self.did: list[str] = []
+        self.owes = False
         self.refreshed_on: datetime | None = None
         self.labels: tuple[str, ...] = ("down", "up")
 
@@ -51,8 +52,12 @@ class Learner:
     def due(self, *_: Any) -> str | None:
         return self._due
 
-    def refresh(self, *_: Any) -> None:
-        self.did.append("refresh")
+    def owes_refresh(self, *_: Any) -> bool:
+        return self.owes
+
+    def refresh(self, *_: Any, erases: bool) -> None:
+        self.owes = self.owes and not erases
+        self.did.append("erasing refresh" if erases else "refresh")
 
     def fail_refresh(self, _: str, reason: str, __: Any) -> None:
         self._due = None
@@ -128,6 +133,17 @@ def test_a_refresh_by_command_is_done_though_not_due_unless_one_ended_since(
     with_learner(worker, learner).answer(COMMANDED.model_dump_json())
     assert learner.did == done
     assert not said(out).too_early
+
+
+def test_an_erasing_refresh_is_owed_until_one_was_done_whatever_ended_since(
+    made: tuple[Worker, io.StringIO],
+) -> None:
+    (worker, _), learner = made, Learner(due=None)
+    learner.refreshed_on, learner.owes = AT + timedelta(days=1), True
+    erasing = COMMANDED.model_copy(update={"erases": True})
+    with_learner(worker, learner).answer(erasing.model_dump_json())
+    worker.answer(erasing.model_dump_json())
+    assert learner.did == ["erasing refresh"]
 
 
 def test_a_refresh_by_command_waits_for_two_labels(made: tuple[Worker, io.StringIO]) -> None:
