@@ -13,15 +13,14 @@ import argparse
 import time
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
+from benchmarks.learned.kept import keep, kept_outcomes
 from benchmarks.learned.page import page
 from benchmarks.learned.runs import AVALANCHE, JOINT, Outcome, run_once
 from benchmarks.learned.streams import STREAMS
 from consumers.settings import load_settings
 
 HERE = Path(__file__).parent
-KEPT, PAGE, PICTURE = HERE / "learning.json", HERE / "LEARNING.md", HERE / "learning.svg"
+PAGE, PICTURE = HERE / "LEARNING.md", HERE / "learning.svg"
 DATA = HERE.parent.parent / "shared" / "data"
 
 PLANS = ("default", JOINT, "replay", "naive", "head", "softmax", "no_log")
@@ -30,13 +29,11 @@ STRATEGIES = ("avalanche-replay", "avalanche-ewc", "avalanche-lwf")
 METHODS_ON = ("sentiment", "clinc150")
 """Streams on which every method runs unless plans are named."""
 
-_OUTCOMES = TypeAdapter(list[Outcome])
-
 
 def main() -> None:
     """Run what is missing, then draw the page."""
     given = _parser().parse_args()
-    kept = {each.key: each for each in _kept()}
+    kept = {each.key: each for each in kept_outcomes()}
     settings = load_settings()
     wanted = [
         (stream, int(seed), plan)
@@ -51,7 +48,7 @@ def main() -> None:
             stream, seed, plan, data=given.data, records=given.records, settings=settings
         )
         kept[done.key] = done
-        _keep(list(kept.values()))
+        keep(kept.values())
         print(
             f"{number}/{len(missing)} {stream} seed {seed} {plan}: {done.average_accuracy:.3f}, "
             f"{done.seconds:.0f} s ({(time.monotonic() - began) / 60:.0f} min in all)",
@@ -65,17 +62,6 @@ def main() -> None:
 def _plans_of(stream: str) -> tuple[str, ...]:
     strategies = STRATEGIES if AVALANCHE.exists() else ()
     return (*PLANS, *strategies, *(METHODS if stream in METHODS_ON else ()))
-
-
-def _kept() -> list[Outcome]:
-    return _OUTCOMES.validate_json(KEPT.read_bytes()) if KEPT.exists() else []
-
-
-def _keep(outcomes: list[Outcome]) -> None:
-    """Written beside and renamed: a call that is cut short leaves a whole file."""
-    partial = KEPT.with_suffix(".partial")
-    partial.write_bytes(_OUTCOMES.dump_json(sorted(outcomes, key=lambda each: each.key), indent=1))
-    partial.rename(KEPT)
 
 
 def _draw(outcomes: list[Outcome]) -> None:

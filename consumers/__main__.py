@@ -4,9 +4,6 @@ So `freshet --help` and the window role start without torch, and serving needs n
 """
 
 import importlib
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from consumers.column_options import with_columns
-from model.errors import ConfigError, FreshetError
-
-USAGE_STATUS = 2
-INTERRUPTED_STATUS = 128 + signal.SIGINT
+from consumers.options import Config, Seed, Servers, Store, Task, clean_errors, settings_of
 
 app = typer.Typer(
     name="freshet",
@@ -27,32 +21,6 @@ app = typer.Typer(
     help="Keeps a language model current from a Kafka stream. Settings come from FRESHET_* "
     "variables; --config, --store and --bootstrap-servers win over theirs.",
 )
-
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        help="YAML file with `defaults` and `tasks`: how each task learns. Default: none."
-    ),
-]
-Servers = Annotated[
-    str | None,
-    typer.Option(
-        help="Kafka brokers, host:port with commas between. Default: KAFKA_BOOTSTRAP_SERVERS, "
-        "else localhost:9092."
-    ),
-]
-Store = Annotated[
-    str | None,
-    typer.Option(
-        help="Where versions live: a folder, or s3://, gs://, az:// with a path. "
-        "Default: freshet-store."
-    ),
-]
-Task = Annotated[
-    str | None,
-    typer.Option(help="Task of every row. Default: the file's own column, else the file's name."),
-]
-Seed = Annotated[int, typer.Option(help="Seed of every draw: same seed, same stream.")]
 
 _HANDED_ON = {
     "allow_extra_args": True,
@@ -134,8 +102,8 @@ def produce(
     from consumers import produce as producing  # noqa: PLC0415 - a role, imported when run
     from consumers.datasets import load_dataset  # noqa: PLC0415
 
-    with _clean_errors():
-        settings = _settings(bootstrap_servers=bootstrap_servers)
+    with clean_errors():
+        settings = settings_of(bootstrap_servers=bootstrap_servers)
         dataset = load_dataset(file, columns=columns, task=task, seed=seed)
         for complaint in dataset.complaints():
             typer.echo(complaint, err=True)
@@ -158,8 +126,8 @@ def refresh(
     """Ask the train role to refresh the encoder of a task now, whether or not that is due."""
     from consumers.refresh_command import ask_for_refresh  # noqa: PLC0415 - imported when run
 
-    with _clean_errors():
-        settings = _settings(config=config, bootstrap_servers=bootstrap_servers)
+    with clean_errors():
+        settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
         typer.echo(ask_for_refresh(settings, task, who=who, why=why))
 
 
@@ -227,7 +195,7 @@ def demo(
     from consumers.demo.plan import DemoOptions  # noqa: PLC0415 - a role, imported when run
     from consumers.demo.run import run_demo  # noqa: PLC0415
 
-    with _clean_errors():
+    with clean_errors():
         options = DemoOptions(
             data=data,
             columns=columns,
@@ -240,18 +208,12 @@ def demo(
             questions_rate=questions_rate,
             seed=seed,
         )
-        run_demo(options, _settings(config=config, bootstrap_servers=bootstrap_servers))
-
-
-def _settings(**given: Any) -> Any:
-    from consumers.settings import load_settings  # noqa: PLC0415 - keeps `--help` quick
-
-    return load_settings(**{name: value for name, value in given.items() if value is not None})
+        run_demo(options, settings_of(config=config, bootstrap_servers=bootstrap_servers))
 
 
 def _hand_on(module: str, context: typer.Context) -> None:
     """Run the command line of a module, which is imported only now."""
-    with _clean_errors():
+    with clean_errors():
         cli: Any = importlib.import_module(module)
         cli.run(context.args)
 
@@ -260,27 +222,11 @@ def _run_role(module: str, **given: Any) -> None:
     """Run a role until it ends, with its exit status."""
     from consumers.telemetry import set_up_logging  # noqa: PLC0415 - keeps `--help` quick
 
-    with _clean_errors():
-        settings = _settings(**given)
+    with clean_errors():
+        settings = settings_of(**given)
         set_up_logging(level=settings.log_level, log_format=settings.log_format)
         role: Any = importlib.import_module(module)
         raise typer.Exit(role.run(settings))
-
-
-@contextmanager
-def _clean_errors() -> Iterator[None]:
-    """Turn what can be expected to go wrong into a message and an exit status."""
-    try:
-        yield
-    except ConfigError as error:
-        typer.echo(f"freshet: {error}", err=True)
-        raise typer.Exit(USAGE_STATUS) from error
-    except FreshetError as error:
-        typer.echo(f"freshet: {error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        typer.echo("freshet: interrupted", err=True)
-        raise typer.Exit(INTERRUPTED_STATUS) from error
 
 
 def main() -> None:

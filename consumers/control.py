@@ -43,6 +43,8 @@ Obey = Callable[[GivenCommand], Awaitable[None]]
 class ControlReader:
     """Follows `control` from its beginning, so that a command given while this was down counts.
 
+    A command counts where it was appended first: one that is sent again is passed over.
+
     Args:
         settings: broker and prefix.
         role: who reads.
@@ -62,6 +64,7 @@ class ControlReader:
             fetch_max_wait_ms=100,
         )
         self._following: asyncio.Task[None] | None = None
+        self._read: set[str] = set()
 
     async def known(self) -> list[GivenCommand]:
         """Connect and read the commands given so far.
@@ -127,8 +130,16 @@ class ControlReader:
             GivenCommand(command, record.timestamp)
             for records in batches.values()
             for record in records
-            if (command := self._decoded(record)) is not None and command.action in self._obeys
+            if (command := self._decoded(record)) is not None
+            and command.action in self._obeys
+            and self._is_new(command)
         ]
+
+    def _is_new(self, command: Command) -> bool:
+        if command.command_id in self._read:
+            return False
+        self._read.add(command.command_id)
+        return True
 
     def _decoded(self, record: ConsumerRecord) -> Command | None:
         try:

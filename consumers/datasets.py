@@ -22,6 +22,9 @@ from consumers.event_times import parse_time
 from schemas.base import TASK_NAME
 from schemas.labeled_text import LabeledText
 
+TEST, LEFT_OUT = frozenset({"test"}), frozenset({"valid", "validation", "dev"})
+"""A file's own marks (`split`): rows of a test set, and rows that are neither learned nor asked."""
+
 Order = Literal["given", "time", "shuffle"]
 """How the rows of a file follow each other: as they stand there, by their times, or by chance."""
 

@@ -1,21 +1,19 @@
 """`freshet models`: what the lineages in the store say, a way back, and a way out."""
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from consumers.console import opened_console
 from consumers.settings import load_settings
-from consumers.version_figures import figures
+from consumers.version_tables import facts, rounds_table
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError, NotFoundError, RejectError
 from model.lineage import Lineage, LineageEntry, tasks_in
-from schemas.evaluation import Comparison
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +58,7 @@ def list_versions(
             for entry in entries:
                 typer.echo(entry.model_dump_json())
         else:
-            opened_console().print(_table(name, entries))
+            opened_console().print(rounds_table(name, entries))
 
 
 @app.command()
@@ -71,7 +69,7 @@ def show(
     ] = None,
     store: StoreOption = None,
     *,
-    json: Json = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the lineage entry as JSON.")] = False,
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -96,7 +94,7 @@ def show(
         typer.echo(entry.model_dump_json(indent=2))
         return
     table = Table(title=f"{task}, round {entry.sequence}", show_header=False, title_justify="left")
-    for name, value in _facts(entry):
+    for name, value in facts(entry):
         table.add_row(name, value)
     opened_console().print(table)
 
@@ -114,8 +112,8 @@ def diff(
     table = Table(title=f"{task}, rounds {first} and {second}", title_justify="left")
     for heading in ("", str(first), str(second)):
         table.add_column(heading)
-    others = dict(_facts(two))
-    for name, value in _facts(one):
+    others = dict(facts(two))
+    for name, value in facts(one):
         if value != others[name]:
             table.add_row(name, value, others[name])
     opened_console().print(table)
@@ -225,70 +223,3 @@ def _entry(store: ArtifactStore, task: str, sequence: int | None) -> LineageEntr
     entries = _entries(store, task)
     serving = entries[-1].serving
     return entries[-1] if serving is None else next(e for e in entries if e.sequence == serving)
-
-
-def _table(task: str, entries: Iterable[LineageEntry]) -> Table:
-    held = list(entries)
-    table = Table(title=task, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("round", "kind", "outcome", "records", "preq.", "new", "old"):
-        table.add_column(heading, no_wrap=True)
-    for entry in held:
-        found = entry.evaluation
-        serves = " *" if entry.sequence == held[-1].serving else ""
-        table.add_row(
-            f"{entry.sequence}{serves}",
-            entry.kind,
-            entry.outcome.value,
-            str(found.counts.learned + found.counts.held_out),
-            _share(found.prequential_accuracy),
-            _compared(found.new, counted=False),
-            _compared(found.old, counted=False),
-        )
-    table.caption = (
-        "* serves; preq.: the champion on the window before it was learned; "
-        "new, old: held-out accuracy, champion > candidate"
-    )
-    return table
-
-
-def _facts(entry: LineageEntry) -> list[tuple[str, str]]:
-    found, encoder = entry.evaluation, entry.encoder
-    return [
-        ("kind", entry.kind),
-        ("outcome", entry.outcome.value),
-        ("reason", found.reason),
-        ("champion before", _number(found.champion)),
-        ("serves after", _number(entry.serving)),
-        ("learned from", "\n".join(map(str, entry.spans)) or "-"),
-        ("read again", "\n".join(map(str, entry.refresh_reads)) or "-"),
-        ("trained through", "\n".join(f"{k}: {v}" for k, v in entry.trained_through.items())),
-        ("records", ", ".join(f"{k} {v}" for k, v in found.counts.model_dump().items())),
-        ("prequential", _share(found.prequential_accuracy)),
-        ("new", _compared(found.new)),
-        ("old", _compared(found.old)),
-        *figures(found),
-        ("labels", ", ".join(entry.labels)),
-        ("metrics", ", ".join(f"{k} {v:.4g}" for k, v in sorted(found.metrics.items())) or "-"),
-        ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in found.seconds.items())),
-        ("encoder", encoder.digest if encoder else "-"),
-        ("head", entry.version.head.sha256 if entry.version else "-"),
-        ("set apart", ", ".join(map(str, entry.set_apart)) or "-"),
-        ("attempt", entry.attempt),
-        ("seed", str(entry.seed)),
-        ("committed at", entry.created_at.isoformat()),
-    ]
-
-
-def _number(sequence: int | None) -> str:
-    return "-" if sequence is None else str(sequence)
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _compared(found: Comparison, *, counted: bool = True) -> str:
-    if not found.num_records:
-        return "-"
-    pair = f"{_share(found.champion)} > {_share(found.candidate)}"
-    return f"{pair} ({found.num_records})" if counted else pair

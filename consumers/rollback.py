@@ -1,7 +1,7 @@
 """`freshet models rollback`: writes the entry, then announces it where a broker answers."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 from kafka import KafkaProducer
@@ -62,9 +62,9 @@ def roll_back(
     producer, fault = _connected(settings)
     try:
         # Records are read again only where the encoder was another; see `model.rollback`.
-        log = SpanLog(settings) if producer else None
-        config = settings.task(task)
-        entry = learner.rollback(task, version, config, who=who, why=why, log=log)
+        with closing(SpanLog(settings)) if producer else nullcontext() as log:
+            config = settings.task(task)
+            entry = learner.rollback(task, version, config, who=who, why=why, log=log)
         if producer is not None:
             events = announcement(entry, source=f"/freshet/models/{task}")
             fault = _published(producer, events, settings)

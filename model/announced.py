@@ -31,8 +31,6 @@ def evaluation_event(
         parity: largest difference between the exported pair and the model; None without an export.
     """
     metrics = findings.metrics if parity is None else {**findings.metrics, "parity": parity}
-    if findings.drift is not None:
-        metrics = {**metrics, "drift": 1.0}
     return EvaluationEvent(
         task=task,
         sequence=before.sequence,

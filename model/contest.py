@@ -17,10 +17,10 @@ from model.data import Progress, Record
 from model.due import plan_after
 from model.encoder import Features
 from model.errors import NotFiniteError
-from model.evaluate import selection_error
 from model.head import LinearHead
 from model.methods import methods_of
 from model.refit import MOST_SELECTION_RECORDS, Refitted, refitted
+from model.selection import selection_error
 from model.state import TaskState
 from model.temperature import fit_temperature, log_losses
 from model.trained_head import initial_head

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from model.budget import left
 from model.config import RefreshConfig, TaskConfig
-from model.evaluate import selection_error
 from model.lineage import LineageEntry
 from model.plan import Plan
+from model.selection import selection_error
 from model.state import TaskState
 
 Trigger = Callable[[TaskState, LineageEntry, TaskConfig, datetime], str | None]

@@ -22,10 +22,6 @@ from schemas.metrics import ClassificationMetrics
 Flags = NDArray[np.bool_]
 
 
-MIN_ERROR_RECORDS = 30
-"""Fewer say nothing of how much the champion errs."""
-
-
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What the gate decided about a candidate, and on which evidence."""
@@ -144,20 +140,6 @@ def learned_labels(state: TaskState) -> list[str]:
     columns = state.head.num_labels if state.head else None
     counted = zip(state.labels[:columns], state.statistics.counts, strict=False)
     return [label for label, count in counted if count > 0]
-
-
-def selection_error(state: TaskState) -> float | None:
-    """Share of the selection records of learned labels that the champion has wrong.
-
-    None where nothing serves, or of fewer than `MIN_ERROR_RECORDS`.
-    """
-    known = set(learned_labels(state))
-    rows = [row for row in state.holdout.part("select") if row.label in known]
-    if state.head is None or len(rows) < MIN_ERROR_RECORDS:
-        return None
-    answered = answers(state.head, state.holdout_features(rows), state.labels)
-    wrong = sum(answer != row.label for answer, row in zip(answered, rows, strict=True))
-    return wrong / len(rows)
 
 
 def recent_from(rows: Iterable[HoldoutRow], rounds: int) -> int:

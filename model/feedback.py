@@ -1,7 +1,7 @@
 """Feedback: what came of a refresh changes the plan of the next one, with the reason beside it.
 
 Decisions alone: a plan, an outcome and limits go in, a plan comes out. Every rule is one function
-that looks at the evidence on the judge records and proposes at most one change.
+that looks at the evidence on the selection records and proposes at most one change.
 
 A fit costs as much as hundreds of increments, and the solved head learns without it. So the burden
 of proof is on the refresh: what it gained must be beyond chance, or the next one waits longer.
@@ -31,7 +31,7 @@ class RefreshOutcome:
 
     @property
     def gain(self) -> Gain:
-        """On new and old judge records together."""
+        """On new and old selection records together."""
         return self.new + self.old
 
     @property

@@ -1,13 +1,15 @@
 """What a round found and decided, before it is written down."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from model.bandit import Bandit
 from model.config import TaskConfig
 from model.drift import Change, Watch
+from model.evaluate import Judgement
+from model.gain import NOTHING, Gain
 from model.holdout import HoldoutRow
 from model.journal import Row
 from model.lineage import LineageEntry, Rollback
@@ -49,6 +51,10 @@ class Findings:
     watch: Watch | None = None
     """What is watched for drift after the round; None: as before."""
     drift: Change | None = None
+    gain_new: Gain = NOTHING
+    """A refresh: on the selection records of the newest rounds, for the plan of the next."""
+    gain_old: Gain = NOTHING
+    """A refresh: on those before."""
     bandit: Bandit | None = None
     """A refresh: after its contest between plans; None where there was none."""
     proof: Sequence[HoldoutRow] = ()
@@ -56,3 +62,17 @@ class Findings:
     restored: LineageEntry | None = None
     """A rollback: the entry whose version is announced again; it was exported and proven then."""
     rollback: Rollback | None = None
+
+    def judged(self, found: Judgement) -> Self:
+        """The same with what the gate decided, and on which evidence."""
+        return replace(
+            self,
+            outcome=found.outcome,
+            reason=found.reason,
+            new=found.new,
+            old=found.old,
+            slices=found.slices,
+            champion_metrics=found.champion_metrics,
+            candidate_metrics=found.candidate_metrics,
+            metrics={**self.metrics, **found.metrics},
+        )

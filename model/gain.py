@@ -1,14 +1,16 @@
-"""What a refresh gained, as far as the judge records can tell."""
+"""What a refresh gained, as far as the held-out records that may choose can tell."""
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
-from schemas.evaluation import Comparison
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Answers of champion and candidate on the same judge records."""
+    """Answers of champion and candidate on the same held-out records."""
 
     records: int
     wrong: int
@@ -17,6 +19,17 @@ class Gain:
     """Of these, those that the candidate has right."""
     lost: int
     """Answers that the champion had right and the candidate has wrong."""
+
+    @classmethod
+    def between(cls, champion_right: NDArray[np.bool_], candidate_right: NDArray[np.bool_]) -> Self:
+        """Count paired outcomes (N,)."""
+        before, after = champion_right, candidate_right
+        return cls(
+            records=len(before),
+            wrong=int(np.sum(~before)),
+            gained=int(np.sum(after & ~before)),
+            lost=int(np.sum(before & ~after)),
+        )
 
     @property
     def net(self) -> int:
@@ -59,11 +72,5 @@ class Gain:
         )
 
 
-def gain_of(seen: Comparison) -> Gain:
-    """The counts behind a comparison; all 0 where nothing was compared."""
-    n, flips = seen.num_records, seen.negative_flip_rate
-    if not n or seen.champion is None or seen.candidate is None or flips is None:
-        return Gain(0, 0, 0, 0)
-    lost = round(flips * n)
-    net = round((seen.candidate - seen.champion) * n)
-    return Gain(records=n, wrong=n - round(seen.champion * n), gained=net + lost, lost=lost)
+NOTHING = Gain(0, 0, 0, 0)
+"""Where nothing was compared."""

@@ -6,7 +6,6 @@ from model.drift import Change, after_drift
 from model.due import plan_after
 from model.feedback import RefreshOutcome, next_plan
 from model.findings import Findings
-from model.gain import gain_of
 from model.plan import Plan
 from model.state import TaskState
 from schemas.evaluation import Drift
@@ -21,8 +20,8 @@ def plan_for_next(before: TaskState, findings: Findings) -> Plan | None:
     seen = RefreshOutcome(
         outcome=findings.outcome,
         reason=findings.reason,
-        new=gain_of(findings.new),
-        old=gain_of(findings.old),
+        new=findings.gain_new,
+        old=findings.gain_old,
         sample_steps=findings.metrics.get("fit_sample_steps", 0.0),
         seconds=findings.metrics.get("fit_seconds", 0.0),
     )

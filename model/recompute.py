@@ -82,7 +82,7 @@ def recomputed(
         for number, (record, sequence) in enumerate(records)
     }
     carried = _carried(state, again)  # 2.
-    known, apart = {**carried, **again}, not_learned(state)
+    known, apart = {**carried, **again}, not_learned(state, config)
     weights = _weights((row for row in known.values() if row.sequence not in apart), state)  # 3.
     known = {
         record_id: row if row.sequence in apart else replace(row, weight=weights[row.label])

@@ -16,7 +16,8 @@ from model.lineage import Lineage
 from model.recompute import recomputed
 from model.refit import Refitted
 from model.release import Clock, Round, commit_round
-from model.reread import read_again
+from model.reread import not_learned, read_again
+from model.selection import selection_gain
 from model.state import TaskState
 from model.stopwatch import Stopwatch
 from model.succession import succeeded
@@ -94,21 +95,17 @@ def refresh(
                 candidate_features=refreshed.features,
                 config=config,
             )
+            gain_new, gain_old = selection_gain(
+                state, head, candidate_features=refreshed.features, config=config
+            )
         promoted = judged.outcome is Outcome.PROMOTED
-        # Nothing is apart from a first version: it was solved from what was rejected before, too.
-        apart = refreshed.set_apart if state.head is not None else {}
-        solved = replace(refreshed, head=head, set_apart=apart)
+        apart = {s: refreshed.set_apart[s] for s in not_learned(state, config)}
+        solved = replace(refreshed, head=head, set_apart=dict(sorted(apart.items())))
         after = succeeded(state, solved, judged, config) if promoted else state
         findings = replace(
-            findings,
-            outcome=judged.outcome,
+            findings.judged(judged),
             reason=f"{why}: {judged.reason}{contest.note}",
             covered=renewed.covered,
-            new=judged.new,
-            old=judged.old,
-            slices=judged.slices,
-            champion_metrics=judged.champion_metrics,
-            candidate_metrics=judged.candidate_metrics,
             metrics={
                 **judged.metrics,
                 **renewed.metrics,
@@ -117,6 +114,8 @@ def refresh(
                 "fit_records": float(fitted.report.records),
                 "fit_seconds": fitted.report.seconds,
             },
+            gain_new=gain_new,
+            gain_old=gain_old,
             bandit=contest.bandit,
             rows=renewed.rows if promoted else (),
             snapshot=promoted,

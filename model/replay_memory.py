@@ -83,10 +83,12 @@ class ReplayMemory:
         """Hold `rows` as they are; only `add` drops any.
 
         Raises:
-            ValueError: a budget is less than 1.
+            ValueError: `records` is less than 0, or `text_bytes` than 1.
         """
-        if records < 1 or text_bytes < 1:
-            raise ValueError(f"records is {records}, text_bytes {text_bytes}: less than 1")
+        if records < 0 or text_bytes < 1:
+            raise ValueError(
+                f"records is {records}, less than 0, or text_bytes {text_bytes}, than 1"
+            )
         self._records = records
         self._text_bytes = text_bytes
         self._rows = tuple(sorted(rows, key=_place))

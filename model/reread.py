@@ -58,7 +58,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
         sequence = None if row.id in held else _brought_by(row.record, row.sequence, held, state)
         if sequence is not None and budget.takes(row.record, held):
             held[row.id] = (row.record, sequence)
-    apart = not_learned(state)
+    apart = not_learned(state, config)
     oldest_first = list(reversed(held.values()))
     return Reread(
         learned=tuple(item for item in oldest_first if item[1] not in apart),
@@ -68,12 +68,14 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     )
 
 
-def not_learned(state: TaskState) -> frozenset[int]:
-    """The rejected rounds whose records stay apart.
+def not_learned(state: TaskState, config: TaskConfig) -> frozenset[int]:
+    """The rejected rounds whose records stay apart, for the next increment to try again.
 
-    Before the first version every round was rejected: there is nothing else to learn from.
+    Before the first version every round was rejected: there is nothing else to learn from. Under a
+    trained head no increment tries anything, so that the refresh takes what was apart.
     """
-    return frozenset(state.set_apart if state.head is not None else ())
+    waits = state.head is not None and config.head.form != "softmax"
+    return frozenset(state.set_apart if waits else ())
 
 
 def _rounds(lineage: Lineage, tip: LineageEntry, *, read_log: bool) -> Iterator[LineageEntry]:

@@ -120,7 +120,7 @@ def load_state(
         return fresh_state(encoder, config, tip)
     store = lineage.store
     rows = _journal_rows(lineage, tip, horizon=config.duplicate_horizon_records)
-    newest = {row.id: row for row in rows}
+    newest = {(row.id, row.weight < 0): row for row in rows}
     journal = Journal(rows, horizon=config.duplicate_horizon_records)
     holdout = HoldoutMemory.from_bytes(
         store.fetch(tip.files.holdout),
@@ -136,7 +136,9 @@ def load_state(
         journal=journal,
         set_apart={
             sequence: tuple(
-                row for row in rows if row.sequence == sequence == newest[row.id].sequence
+                row
+                for row in rows
+                if row.sequence == sequence == newest[row.id, row.weight < 0].sequence
             )
             for sequence in tip.set_apart
         },

@@ -152,17 +152,7 @@ def increment(
             if judged.outcome is Outcome.PROMOTED:
                 after = succeeded(state, after, judged, config)
             findings = replace(
-                findings,
-                outcome=judged.outcome,
-                reason=judged.reason,
-                new=judged.new,
-                old=judged.old,
-                slices=judged.slices,
-                champion_metrics=judged.champion_metrics,
-                candidate_metrics=judged.candidate_metrics,
-                metrics=judged.metrics,
-                rows=(*rows, *back_again),
-                given_up=given_up,
+                findings.judged(judged), rows=(*rows, *back_again), given_up=given_up
             )
         after = remembered(taken_in, after, intake, rows, findings.given_up)
     return commit_round(  # 5.

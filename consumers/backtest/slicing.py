@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from consumers.dataset_files import Columns, DatasetError
-from consumers.datasets import Dataset, Order, Row, load_dataset, normalised
+from consumers.datasets import LEFT_OUT, TEST, Dataset, Order, Row, load_dataset, normalised
 from model.backtest.stream import Slice
 from model.errors import ConfigError
 from schemas.labeled_text import LabeledText
 
 TEST_SHARE = 0.15
 """Held out of a slice that brings no test rows of its own."""
-
-TEST, LEFT_OUT = frozenset({"test"}), frozenset({"valid", "validation", "dev"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """What the terminal shows: one picture that changes in place, or a line an event elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
@@ -21,6 +21,8 @@ from schemas.evaluation import EvaluationEvent, Outcome
 REFRESH_SECONDS = 0.2
 WIDE = 150
 """Columns from which the answers stand beside the versions instead of below."""
+OF_A_REFRESH = {"rereading": "a refresh; reads at most", "recomputing": "encodes anew"}
+"""Stages of a refresh that last, beside the fit, in words."""
 COLOURS = {Outcome.PROMOTED: "green", Outcome.REJECTED: "yellow", Outcome.FAILED: "red"}
 
 
@@ -116,14 +118,17 @@ class PlainDisplay:
                 self._evaluated.add(key)
                 return [] if known else [words.evaluated(evaluation)]
             case TrainingProgressed(stage, fields):
-                return self._progressed(stage, fields.get("step"), fields.get("steps"))
+                return self._progressed(stage, fields)
             case SetAside(what, letter):
                 return [f"dead letter ({what}): {letter.reason}: {letter.detail}"]
             case RoleTroubled(role, level, event, detail):
                 return [f"{role}: {level}: {event}: {detail}"]
         return []
 
-    def _progressed(self, stage: str, step: int | None, steps: int | None) -> list[str]:
+    def _progressed(self, stage: str, fields: Mapping[str, Any]) -> list[str]:
+        if stage in OF_A_REFRESH:
+            return [f"training: {OF_A_REFRESH[stage]} {fields['records']} records"]
+        step, steps = fields.get("step"), fields.get("steps")
         # Stages of an increment take a moment each; a line a fifth of a fit is enough to see it go.
         fifth = 5 * step // steps if step is not None and steps else 0
         if steps is None or (stage, fifth) == self._stage:

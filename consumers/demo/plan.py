@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from consumers.dataset_files import Columns
-from consumers.datasets import load_dataset, normalised
+from consumers.datasets import LEFT_OUT, TEST, Row, load_dataset, normalised
 from consumers.demo.headlines import generate_questions, generate_stream, generate_test_set
 from consumers.settings import TasksFile
 from schemas.labeled_text import LabeledText
@@ -109,9 +109,7 @@ def _generated(options: DemoOptions) -> Plan:
 
 def _of_file(options: DemoOptions, path: Path) -> Plan:
     dataset = load_dataset(path, columns=options.columns, task=options.task, seed=options.seed)
-    labeled = [row.labeled for row in dataset.rows][: options.limit]
-    texts, test_set = hold_back(labeled, share=TEST_SHARE, seed=options.seed)
-    texts = texts or labeled  # a handful of rows: all of them are streamed
+    texts, test_set = _parted(dataset.rows, options)
     asked = test_set or texts
     return Plan(
         name=path.name,
@@ -120,3 +118,16 @@ def _of_file(options: DemoOptions, path: Path) -> Plan:
         questions=itertools.cycle([(text.task, text.text) for text in asked]),
         complaints=dataset.complaints(),
     )
+
+
+def _parted(
+    rows: Sequence[Row], options: DemoOptions
+) -> tuple[Sequence[LabeledText], Sequence[LabeledText]]:
+    """Stream and test set: by the file's own marks where it has test rows, else by hash."""
+    marked = [row.labeled for row in rows if row.split in TEST]
+    if marked:
+        unmarked = [row.labeled for row in rows if row.split not in TEST | LEFT_OUT]
+        return unmarked[: options.limit], marked
+    labeled = [row.labeled for row in rows][: options.limit]
+    texts, test_set = hold_back(labeled, share=TEST_SHARE, seed=options.seed)
+    return texts or labeled, test_set  # a handful of rows: all of them are streamed

@@ -102,7 +102,7 @@ def _overrides(name: str, options: PlanOptions) -> Overrides:
         case "head":
             return {"refresh": {"enabled": False}}
         case "naive":
-            return _baseline(options, method="finetune", memory=1)  # no memory can be smaller
+            return _baseline(options, method="finetune", memory=0)
         case "replay":
             return _baseline(options, method="replay", memory=options.memory)
         case _:

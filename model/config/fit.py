@@ -12,17 +12,24 @@ class FitConfig(Config):
     """The fit of a refresh."""
 
     epochs: AtLeastOne = 2
+    """Times that a fit sees each record it draws."""
     batch_size: AtLeastOne = 16
     """Records in one forward and backward pass."""
     accumulate: AtLeastOne = 1
     """Batches whose gradients are added up before a step."""
     optimiser: Literal["adamw", "adam", "sgd", "momentum", "adagrad"] = "adamw"
+    """`adamw` decays weights apart from the gradient (Loshchilov and Hutter 2019); `momentum` is
+    SGD with it."""
     learning_rate: Positive = 1e-4
+    """Of the encoder, at its highest: it rises at first and then falls to 0 linearly."""
     head_learning_rate: Positive = 1e-3
+    """Of the head that is trained in the fit, likewise."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Of the encoder's matrices and of the head; the encoder's biases and norms do not decay."""
     warmup_share: Fraction = 0.1
     """Share of the steps over which the learning rate rises."""
     max_gradient_norm: Positive = 1.0
+    """Longer gradients, over all parameters, are scaled down to it before a step."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Of the encoder while it is fitted. None: in a few epochs on fresh records it gains nothing
     and costs a third of the time on a CPU."""

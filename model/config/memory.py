@@ -27,7 +27,7 @@ class HoldoutConfig(Config):
 class ReplayMemoryConfig(Config):
     """Learned records that are kept with their texts, balanced over labels and sources."""
 
-    records: AtLeastOne = 2000
-    """Most records."""
+    records: Annotated[int, Field(ge=0)] = 2000
+    """Most records; 0 keeps none."""
     bytes: AtLeastOne = 8_000_000
     """Most bytes of their texts, UTF-8."""

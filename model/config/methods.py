@@ -57,6 +57,7 @@ class ContrastiveConfig(Config):
     """Supervised contrastive loss beside cross-entropy."""
 
     weight: Weight = 0.1
+    """Of the contrastive loss; that of cross-entropy is 1."""
     temperature: Positive = 0.1
     """Of the cosines between features."""
 

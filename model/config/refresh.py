@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from model.config.base import AtLeastOne, Config, Positive
 from schemas.base import Fraction
@@ -23,7 +23,8 @@ class RefreshConfig(Config):
     """Most newest records that a refresh fits on. The first may take as many records in all, older
     ones included, whatever the budget of feedback says."""
     least_records: AtLeastOne = 250
-    """Records that a fit takes at least: with a budget for less, none is due by interval."""
+    """Where feedback's budget allows a fit of fewer records, none is due by interval. Under
+    `budget_sample_steps` or `budget_seconds` a fit may be smaller."""
     replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of older records, drawn from the log, in what a refresh fits on."""
     schedule_seconds: Positive | None = None
@@ -47,8 +48,8 @@ class FeedbackConfig(Config):
 
     enabled: bool = True
     small_gain: Fraction = 0.15
-    """A refresh pays where it removes at least this share of the champion's errors on the judge
-    records and gains more answers than one standard error."""
+    """A refresh pays where it removes at least this share of the champion's errors on the
+    selection records and gains more answers than one standard error."""
     compute_share: Annotated[float, Field(gt=0, le=1)] = 0.33
     """What all fits so far may cost, as a share of the sample-steps of training on every record
     seen for as many epochs, while nothing speaks for another one. A refresh draws what is left of
@@ -65,8 +66,11 @@ class FeedbackConfig(Config):
     min_learning_rate_scale: Annotated[float, Field(gt=0, le=1)] = 0.25
     """Smallest multiple of `fit.learning_rate`; the largest is 1."""
     max_replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    """Largest share of older records, after fits that forgot."""
     min_replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Smallest, after fits that learned nothing new."""
     max_distillation_weight: Annotated[float, Field(ge=0)] = 2.0
+    """Largest weight of distillation from the champion, after fits that forgot."""
     max_frozen_layers: Annotated[int, Field(ge=0)] = 3
     """Most of the lowest layers that feedback keeps as they are."""
     bandit: bool = False
@@ -76,6 +80,17 @@ class FeedbackConfig(Config):
     bandit_range: Annotated[float, Field(gt=0, le=1)] = 0.25
     """Share of the log loss on selection records before the fit whose gain earns an arm the largest
     reward, and whose loss earns it none."""
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> "FeedbackConfig":
+        for low, high in (
+            ("min_replay_share", "max_replay_share"),
+            ("compute_share", "paying_compute_share"),
+        ):
+            least, most = getattr(self, low), getattr(self, high)
+            if least > most:
+                raise ValueError(f"{low} is {least}, more than {high}, which is {most}")
+        return self
 
 
 class DriftConfig(Config):

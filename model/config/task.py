@@ -59,6 +59,15 @@ class TaskConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _one_choice_of_weights(self) -> "TaskConfig":
+        if self.fit.early_stop and self.methods.average is not None:
+            raise ValueError(
+                f"fit.early_stop is {self.fit.early_stop} and methods.average is on: the weights "
+                "of the best epoch or their average; switch one off"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _journal_covers_the_horizon(self) -> "TaskConfig":
         horizon, kept = self.head.horizon_records or 0, self.duplicate_horizon_records
         if kept < horizon:

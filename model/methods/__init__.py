@@ -24,11 +24,11 @@ from model.methods.ewc import ElasticWeights
 from model.methods.feature_distillation import FeatureDistillation
 from model.methods.finetune import Newest
 from model.methods.fusion import Fusion
-from model.methods.importance import WeightedReplay
+from model.methods.importance import Weighted
 from model.methods.l2sp import StartingPoint
 from model.methods.pruning import Pruning
 from model.methods.replay import Replay
-from model.methods.slices import SliceReplay
+from model.methods.slices import by_slice
 
 __all__ = [
     "CrossEntropy",
@@ -71,9 +71,9 @@ def _draw(config: TaskConfig, weights: Mapping[str, float]) -> Draw:
         case "replay":
             return Replay(newest, share)
         case "slices":
-            return SliceReplay(newest, share)
+            return Replay(newest, share, by_slice)
         case "hard" | "leverage":
-            return WeightedReplay(newest, share, weights)
+            return Replay(newest, share, Weighted(weights))
 
 
 def _losses(on: MethodsConfig) -> Iterator[Loss]:

@@ -22,33 +22,21 @@ from scipy.linalg import cho_factor, cho_solve
 
 from model.data import Record
 from model.head import LinearHead
-from model.methods.base import newest_and_older, rank
-from model.methods.replay import replayed_beside
+from model.methods.base import rank
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedReplay:
-    """Draws the newest records and a weighted sample of older ones.
+class Weighted:
+    """Samples older records in proportion to weights.
 
     Args:
-        newest_records: most newest records of a fit.
-        replay_share: share of older records in the whole, in [0, 1).
         weights: above 0, by id; a record without one has their mean.
     """
 
-    newest_records: int
-    replay_share: float
     weights: Mapping[str, float] = field(default_factory=dict, repr=False)
 
-    @property
-    def budget(self) -> int:
-        """Most records of a choice."""
-        return self.newest_records + replayed_beside(self.newest_records, self.replay_share)
-
-    def __call__(self, records: Sequence[Record], *, seed: int) -> tuple[Record, ...]:
-        """The sample of older records, then the newest, each oldest first."""
-        newest, older = newest_and_older(records, self.newest_records)
-        size = replayed_beside(len(newest), self.replay_share)
+    def __call__(self, records: Sequence[Record], size: int, *, seed: int) -> list[Record]:
+        """At most `size` records, in their order."""
         mean = sum(self.weights.values()) / len(self.weights) if self.weights else 1.0
 
         def key(record: Record) -> float:
@@ -56,8 +44,8 @@ class WeightedReplay:
             weight = max(self.weights.get(record.id, mean), 1e-9)
             return math.log(_uniform(record.id, seed=seed)) / weight
 
-        chosen = {record.id for record in sorted(older, key=key, reverse=True)[:size]}
-        return (*(record for record in older if record.id in chosen), *newest)
+        chosen = {record.id for record in sorted(records, key=key, reverse=True)[:size]}
+        return [record for record in records if record.id in chosen]
 
 
 def losses(head: LinearHead, features: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:

@@ -11,22 +11,33 @@ records, so that old and new keep their shares over the fit but not within each 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from model.data import Record
 from model.methods.base import newest_and_older, rank
 
 
+class Sample(Protocol):
+    """Chooses at most `size` older records, in their order; the same seed gives the same choice."""
+
+    def __call__(self, records: Sequence[Record], size: int, *, seed: int) -> Sequence[Record]:
+        """The choice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Draws the newest records and a class-balanced sample of all older ones.
+    """Draws the newest records and a sample of all older ones.
 
     Args:
         newest_records: most newest records of a fit.
         replay_share: share of older records in the whole, in [0, 1).
+        sample: chooses the older ones; None balances them over labels.
     """
 
     newest_records: int
     replay_share: float
+    sample: Sample | None = None
 
     @property
     def budget(self) -> int:
@@ -37,8 +48,7 @@ class Replay:
         """The sample of older records, then the newest, each oldest first."""
         newest, older = newest_and_older(records, self.newest_records)
         size = replayed_beside(len(newest), self.replay_share)
-        replayed = balanced_sample(older, size, seed=seed)
-        return (*replayed, *newest)
+        return (*(self.sample or balanced_sample)(older, size, seed=seed), *newest)
 
 
 def replayed_beside(num_newest: int, share: float) -> int:

@@ -6,35 +6,14 @@ many each has written.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from model.data import Record
-from model.methods.base import newest_and_older
-from model.methods.replay import balanced_sample, replayed_beside
+from model.methods.replay import balanced_sample
 
 
-@dataclass(frozen=True, slots=True)
-class SliceReplay:
-    """Draws the newest records and a sample of older ones, balanced over months and sources.
-
-    Args:
-        newest_records: most newest records of a fit.
-        replay_share: share of older records in the whole, in [0, 1).
-    """
-
-    newest_records: int
-    replay_share: float
-
-    @property
-    def budget(self) -> int:
-        """Most records of a choice."""
-        return self.newest_records + replayed_beside(self.newest_records, self.replay_share)
-
-    def __call__(self, records: Sequence[Record], *, seed: int) -> tuple[Record, ...]:
-        """The sample of older records, then the newest, each oldest first."""
-        newest, older = newest_and_older(records, self.newest_records)
-        size = replayed_beside(len(newest), self.replay_share)
-        return (*balanced_sample(older, size, seed=seed, group=slice_of), *newest)
+def by_slice(records: Sequence[Record], size: int, *, seed: int) -> list[Record]:
+    """At most `size` records, equally many of each month and source."""
+    return balanced_sample(records, size, seed=seed, group=slice_of)
 
 
 def slice_of(record: Record) -> str:

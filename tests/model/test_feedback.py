@@ -2,18 +2,21 @@
 
 from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from model.config import FeedbackConfig, TaskConfig
 from model.feedback import RefreshOutcome, next_plan
-from model.gain import Gain, gain_of
+from model.gain import NOTHING, Gain
 from model.plan import Plan
-from schemas.evaluation import Comparison, Outcome
+from schemas.evaluation import Outcome
 
 CONFIG = TaskConfig()
 LIMITS = CONFIG.feedback
-NOTHING = Gain(records=0, wrong=0, gained=0, lost=0)
+
 CLEAR = Gain(records=200, wrong=40, gained=16, lost=4)
 """12 answers, standard error 4.5: 30 % of what was wrong."""
 CHANCE = Gain(records=200, wrong=40, gained=9, lost=7)
@@ -40,12 +43,12 @@ def reason_of(plan: Plan, field: str) -> str:
     return next(change.reason for change in plan.changes if change.field == field)
 
 
-def test_the_counts_behind_a_comparison_are_found_again() -> None:
-    seen = Comparison(num_records=200, champion=0.8, candidate=0.86, negative_flip_rate=0.02)
+def test_a_gain_counts_paired_answers() -> None:
+    before = np.array([True, True, False, False, False])
+    after = np.array([True, False, True, True, False])
 
-    assert gain_of(seen) == Gain(records=200, wrong=40, gained=16, lost=4)
-    assert gain_of(Comparison(num_records=0)) == NOTHING
-    assert gain_of(Comparison(num_records=9, candidate=0.5)) == NOTHING, "there was no champion"
+    assert Gain.between(before, after) == Gain(records=5, wrong=3, gained=2, lost=1)
+    assert Gain.between(before[:0], after[:0]) == NOTHING
 
 
 def test_a_gain_that_chance_would_give_leaves_the_next_fit_a_small_budget() -> None:
@@ -229,3 +232,8 @@ BOOKS = {"fit_speed", "spent_sample_steps", "promoted_refreshes", "rejected_in_a
 
 def _of(plan: Plan, name: str) -> object:
     return getattr(plan, name)
+
+
+def test_limits_in_the_wrong_order_are_refused_with_both_values() -> None:
+    with pytest.raises(ValidationError, match=r"min_replay_share is 0\.9, more than .* 0\.8"):
+        FeedbackConfig(min_replay_share=0.9)

@@ -95,10 +95,16 @@ def test_nothing_new_returns_the_memory_itself() -> None:
     assert filled.without({("unknown", 0)}) is filled
 
 
-@pytest.mark.parametrize("budget", [{"records": 0}, {"text_bytes": 0}])
-def test_a_memory_without_room_is_refused(budget: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="less than 1"):
+@pytest.mark.parametrize("budget", [{"records": -1}, {"text_bytes": 0}])
+def test_budgets_that_cannot_be_are_refused(budget: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="less than"):
         memory(**budget)
+
+
+def test_a_memory_of_nothing_keeps_nothing() -> None:
+    empty = memory(records=0)
+
+    assert empty.add([row("a"), row("b")]).rows == ()
 
 
 def test_other_bytes_are_refused() -> None:

@@ -14,7 +14,7 @@ from model.fit import fit_encoder
 from model.head import LinearHead
 from model.trained_head import extended, trained_head
 from schemas.evaluation import Outcome
-from tests.model.loop import ALWAYS, TASK, Loop, stream
+from tests.model.loop import ALWAYS, NEVER, TASK, Loop, part_of, stream
 from tests.model.tiny import LABELS, labeled_texts
 
 SOFTMAX = HeadConfig(form="softmax")
@@ -186,3 +186,22 @@ def test_a_trained_head_is_read_back_bit_by_bit() -> None:
     read = LinearHead.from_bytes(head.to_bytes())
     assert read.form == "softmax"
     np.testing.assert_array_equal(read.weight, head.weight)
+
+
+def test_a_round_that_was_set_apart_under_a_solved_head_is_learned_by_the_fit(
+    tmp_path: Path, tiny_encoder_folder: Path, records: list[Record]
+) -> None:
+    loop = Loop(tmp_path, tiny_encoder_folder, fit=FIT)
+    loop.learn(records[:120])
+    loop.config = loop.config.model_copy(update={"gate": NEVER})
+    rejected = loop.learn(records[120:180])
+    assert rejected.set_apart == (rejected.sequence,)
+    loop.config = loop.config.model_copy(update={"gate": ALWAYS, "head": SOFTMAX})
+
+    entry = loop.refresh(records)
+
+    assert entry.outcome is Outcome.PROMOTED, entry.evaluation.reason
+    assert entry.set_apart == ()
+    learned = sum(part_of(loop, record.id) == "learn" for record in records[:180])
+    assert entry.evaluation.metrics["fit_records"] == learned
+    assert loop.state().statistics.num_records == pytest.approx(learned)

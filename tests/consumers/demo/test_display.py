@@ -97,3 +97,12 @@ def test_a_pipe_gets_one_line_an_event() -> None:
     assert sum("training: fitting 12/60" in line for line in told) == 1
     assert "follow_delayed" in told[-1]
     assert len(told) == 9
+
+
+def test_a_pipe_hears_of_a_refresh_while_nothing_is_fitted() -> None:
+    told: list[str] = []
+    fact = TrainingProgressed("recomputing", {"records": 2180}, made.at(9.5))
+
+    PlainDisplay(told.append).update(DemoState(), [fact], STATUS, now=0.0)
+
+    assert told[0].endswith("training: encodes anew 2180 records")

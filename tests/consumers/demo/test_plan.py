@@ -76,3 +76,16 @@ def test_the_refresh_policy_of_a_users_data_is_the_default(tmp_path: Path) -> No
     path = tmp_path / "tasks.yaml"
     write_tasks_file(path, TasksFile(), DemoOptions(data=tmp_path / "x.csv"))
     assert "refresh" not in yaml.safe_load(path.read_text(encoding="utf-8"))["defaults"]
+
+
+def test_a_file_with_a_test_set_of_its_own_keeps_it(tmp_path: Path) -> None:
+    marks = ["train", "test", "valid", None]
+    rows = [{"text": f"text {n}", "label": "good", "split": marks[n % 4]} for n in range(40)]
+    path = tmp_path / "moods.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    plan = make_plan(DemoOptions(data=path))
+
+    assert {text.text for text in plan.test_set} == {f"text {n}" for n in range(1, 40, 4)}
+    streamed = {f"text {n}" for n in range(40) if n % 4 in {0, 3}}
+    assert {text.text for text in plan.texts} == streamed

@@ -55,7 +55,7 @@ def test_layers_are_laid_over_each_other_field_by_field() -> None:
     assert below == {"a": {"x": 1, "y": 2}, "b": 3}
 
 
-@pytest.mark.parametrize(("name", "memory"), [("naive", 1), ("replay", 40)])
+@pytest.mark.parametrize(("name", "memory"), [("naive", 0), ("replay", 40)])
 def test_the_baselines_fit_a_softmax_head_every_window_without_log_or_gate(
     name: str, memory: int
 ) -> None:
@@ -75,7 +75,7 @@ def test_without_the_log_every_plan_has_the_memory_and_naive_still_none() -> Non
     plans = [named_plan(name, TaskConfig(), asked) for name in ("default", "naive")]
 
     assert [plan.config.refresh.read_log for plan in plans] == [False, False]
-    assert [plan.config.replay_memory.records for plan in plans] == [40, 1]
+    assert [plan.config.replay_memory.records for plan in plans] == [40, 0]
 
 
 @pytest.mark.parametrize("name", known_plans())

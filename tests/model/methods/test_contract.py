@@ -34,11 +34,11 @@ from model.methods.distillation import Distillation
 from model.methods.ewc import ElasticWeights
 from model.methods.feature_distillation import FeatureDistillation
 from model.methods.fusion import Fusion
-from model.methods.importance import WeightedReplay
+from model.methods.importance import Weighted
 from model.methods.l2sp import StartingPoint
 from model.methods.plans import PLANS, named
 from model.methods.pruning import Pruning
-from model.methods.slices import SliceReplay
+from model.methods.slices import by_slice
 from model.methods.teacher import Teacher
 from model.trained_head import trained_head
 from model.vocabulary import narrowed
@@ -50,9 +50,9 @@ DRAWS = (
     Replay(20, 0.0),
     Replay(20, 0.9),
     Replay(3, 0.3),
-    SliceReplay(20, 0.5),
-    WeightedReplay(20, 0.5),
-    WeightedReplay(20, 0.5, {f"id-{n}": 0.1 + n % 7 for n in range(90)}),
+    Replay(20, 0.5, by_slice),
+    Replay(20, 0.5, Weighted()),
+    Replay(20, 0.5, Weighted({f"id-{n}": 0.1 + n % 7 for n in range(90)})),
 )
 LOSSES: tuple[Loss, ...] = (
     DarkExperience(0.5, 0.5),

@@ -15,9 +15,10 @@ from model.methods.derpp import DarkExperience
 from model.methods.distillation import Distillation
 from model.methods.ewc import ElasticWeights, diagonal_fisher
 from model.methods.fusion import interpolated
-from model.methods.importance import WeightedReplay, leverages, losses
+from model.methods.importance import Weighted, leverages, losses
 from model.methods.l2sp import Quadratic, StartingPoint
 from model.methods.pruning import Pruning
+from model.methods.replay import Replay
 from model.methods.teacher import Teacher
 from model.trained_head import trained_head
 from tests.model.methods.test_contract import batch, context, fitted, records
@@ -179,7 +180,7 @@ def test_a_label_beyond_the_head_has_a_loss_of_its_own() -> None:
 
 def test_records_are_drawn_in_proportion_to_their_weights() -> None:
     """One of two older records, with weights 3 and 1: three draws in four, within 4 sigma."""
-    draw = WeightedReplay(1, 0.5, {"id-0": 3.0, "id-1": 1.0})
+    draw = Replay(1, 0.5, Weighted({"id-0": 3.0, "id-1": 1.0}))
     first = sum(draw(records(3), seed=seed)[0].id == "id-0" for seed in range(1000))
     assert abs(first - 750) < 4 * 13.7
 

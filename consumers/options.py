@@ -1,0 +1,70 @@
+"""What the commands of the command line share: options, settings, and how errors end.
+
+Nothing here loads a role or its libraries, so that `--help` stays quick.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from model.errors import ConfigError, FreshetError
+
+USAGE_STATUS = 2
+INTERRUPTED_STATUS = 128 + signal.SIGINT
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="YAML file with `defaults` and `tasks`: how each task learns. Default: none."
+    ),
+]
+Servers = Annotated[
+    str | None,
+    typer.Option(
+        help="Kafka brokers, host:port with commas between. Default: KAFKA_BOOTSTRAP_SERVERS, "
+        "else localhost:9092."
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        help="Where versions live: a folder, or s3://, gs://, az:// with a path. "
+        "Default: freshet-store."
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(help="Task of every row. Default: the file's own column, else the file's name."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of every draw: same seed, same stream.")]
+
+
+def settings_of(**given: Any) -> Any:
+    """Load the settings; what is not None wins over the environment.
+
+    Raises:
+        ConfigError: a setting is wrong; all faults are named at once.
+    """
+    from consumers.settings import load_settings  # noqa: PLC0415 - keeps `--help` quick
+
+    return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@contextmanager
+def clean_errors() -> Iterator[None]:
+    """Turn what can be expected to go wrong into a message and an exit status."""
+    try:
+        yield
+    except ConfigError as error:
+        typer.echo(f"freshet: {error}", err=True)
+        raise typer.Exit(USAGE_STATUS) from error
+    except FreshetError as error:
+        typer.echo(f"freshet: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("freshet: interrupted", err=True)
+        raise typer.Exit(INTERRUPTED_STATUS) from error

@@ -1,0 +1,73 @@
+"""What the selection half of the holdout says of a head.
+
+Budgets and plans are chosen on it: what chooses never looks at the records that judge.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from model.config import TaskConfig
+from model.encoder import Features
+from model.evaluate import answers, learned_labels, recent_from
+from model.gain import NOTHING, Gain
+from model.head import LinearHead
+from model.holdout import HoldoutRow
+from model.state import TaskState, stacked
+
+MIN_ERROR_RECORDS = 30
+"""Fewer say nothing of how much the champion errs."""
+
+
+def selection_error(state: TaskState) -> float | None:
+    """Share of the selection records of learned labels that the champion has wrong.
+
+    None where nothing serves, or of fewer than `MIN_ERROR_RECORDS`.
+    """
+    rows = _rows(state)
+    if state.head is None or len(rows) < MIN_ERROR_RECORDS:
+        return None
+    answered = answers(state.head, state.holdout_features(rows), state.labels)
+    wrong = sum(answer != row.label for answer, row in zip(answered, rows, strict=True))
+    return wrong / len(rows)
+
+
+def selection_gain(
+    state: TaskState,
+    head: LinearHead,
+    *,
+    candidate_features: Mapping[str, Features],
+    config: TaskConfig,
+) -> tuple[Gain, Gain]:
+    """What a candidate gains over the champion on new and on old selection records.
+
+    Its form, penalty and temperature were chosen on the same records, as the champion's were.
+
+    Args:
+        state: with the champion's head, and the champion's features of every selection record.
+        head: the candidate's.
+        candidate_features: features (D,) of every selection record under its encoder.
+        config: how many rounds are *new*, as at the gate.
+    """
+    rows = _rows(state)
+    if state.head is None or not rows:
+        return NOTHING, NOTHING
+    index = state.label_index()
+    truth = np.array([index[row.label] for row in rows], np.int64)
+    ours = state.holdout_features(rows)
+    theirs = stacked([candidate_features[row.id] for row in rows], ours.shape[1])
+    before, after = state.head.predict(ours) == truth, head.predict(theirs) == truth
+    since = recent_from(state.holdout.rows, config.holdout.recent_windows)
+    new = np.array([row.sequence >= since for row in rows], bool)
+    return Gain.between(before[new], after[new]), Gain.between(before[~new], after[~new])
+
+
+def _rows(state: TaskState) -> list[HoldoutRow]:
+    """Those inside the horizon whose label the champion has learned."""
+    horizon = state.tip.horizon_from if state.tip else 0
+    known = set(learned_labels(state))
+    return [
+        row
+        for row in state.holdout.part("select")
+        if row.label in known and row.sequence >= horizon
+    ]
