@@ -36,13 +36,14 @@ import numpy as np
 
 from benchmarks.swaps.flow import Answers, Flow
 from benchmarks.swaps.versions import answers, learned
-from consumers.broker import open_broker
+from consumers.broker import MemoryBroker, open_broker
 from consumers.demo.headlines import generate_questions
 from consumers.processes import ProcessGroup, RoleProcess
 from consumers.settings import Settings
 from consumers.topics_admin import ensure_topics
 from schemas.model_version import ModelVersion
 from schemas.prediction import Prediction
+from schemas.topics import TOPICS
 
 CYCLE = (0, 1, 0, 1, 2, 3, 2, 3)
 """Which of the versions comes when."""
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=40.0, help="texts a second")
     parser.add_argument("--minutes", type=float, default=60.0, help="longest time to swap")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--memory", action="store_true", help="on a broker in memory, not on Kafka")
     parser.add_argument("--keep", type=Path, help="folder for versions and logs, which stay there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -121,18 +123,22 @@ def run(folder: Path, given: argparse.Namespace) -> Figures:
     settings = Settings(
         prefix=f"swap-{uuid.uuid4().hex[:8]}-",
         store=str(folder / "store"),
-        partitions=2,
+        partitions=4,
         threads=1,
         device="cpu",
+        memory_broker=given.memory,
     )
     versions = learned(settings, seed=given.seed)
     texts = [
         text for text, _ in zip(generate_questions(seed=given.seed), range(POOL), strict=False)
     ]
     expected = answers(settings, versions, texts)
-    with open_broker(settings, folder=folder) as broker:
+    with MemoryBroker() if given.memory else open_broker(settings, folder=folder) as broker:
         settings = settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
-        ensure_topics(settings)
+        if isinstance(broker, MemoryBroker):
+            broker.make_topics(settings.topic(topic.name) for topic in TOPICS)
+        else:
+            ensure_topics(settings)
         with _serving(settings, folder) as (role, group):
             flow, found = Flow(settings, texts=texts, rate=given.rate), Answers(settings)
             cast = _Cast(versions, flow, found, role, group)
@@ -148,6 +154,7 @@ def run(folder: Path, given: argparse.Namespace) -> Figures:
 def _serving(settings: Settings, folder: Path) -> Iterator[tuple[RoleProcess, ProcessGroup]]:
     environment = {
         "FRESHET_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "FRESHET_MEMORY_BROKER": str(settings.memory_broker),
         "FRESHET_PREFIX": settings.prefix,
         "FRESHET_STORE": settings.store,
         "FRESHET_PARTITIONS": str(settings.partitions),

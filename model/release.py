@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from model.announced import evaluation_event, model_version
+from model.device import environment_of
 from model.exporter import Exporter
 from model.findings import Findings
 from model.head import LinearHead
@@ -99,6 +100,7 @@ def commit_round(
         windows=findings.windows,
         spans=findings.spans,
         refresh_reads=findings.refresh_reads,
+        refresh_lost=findings.refresh_lost,
         covered=findings.covered,
         labels=after.labels,
         set_apart=tuple(after.set_apart),
@@ -116,6 +118,7 @@ def commit_round(
         files=files,
         config=findings.config,
         seed=findings.seed,
+        environment=environment_of(after.encoder.device),
         evaluation=evaluation,
         version=version,
         serving=sequence if version else (old.serving if old else None),

@@ -26,6 +26,8 @@ class Reread:
     """What was read from the log."""
     remembered: int = 0
     """How many of the records came from the replay memory."""
+    lost: tuple[Span, ...] = ()
+    """Those of the spans that the log does not hold as a whole any more."""
 
 
 def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConfig) -> Reread:
@@ -42,13 +44,14 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     split = state.split(config)
     held: dict[str, tuple[Record, int]] = {}
     spans: list[Span] = []
+    lost: list[Span] = []
     budget = _Budget(state, config.refresh)
     for entry in _rounds(lineage, state.tip, read_log=config.refresh.read_log):
         if budget.spent:
             break
         for span in reversed(entry.spans):
             spans.append(span)
-            for record in reversed(_read(log, lineage.task, span)):
+            for record in reversed(_read(log, lineage.task, span, lost)):
                 sequence = _brought_by(record, entry.sequence, held, state)
                 learnable = split_of(record.text, salt=split.salt, share=split.share) == "learn"
                 if sequence is not None and learnable and budget.takes(record, held):
@@ -65,6 +68,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
         apart=tuple(item for item in oldest_first if item[1] in apart),
         spans=tuple(reversed(spans)),
         remembered=len(held) - from_log,
+        lost=tuple(reversed(lost)),
     )
 
 
@@ -90,7 +94,11 @@ def _rounds(lineage: Lineage, tip: LineageEntry, *, read_log: bool) -> Iterator[
             yield entry
 
 
-def _read(log: Log, task: str, span: Span) -> list[Record]:
+def _read(log: Log, task: str, span: Span, lost: list[Span]) -> list[Record]:
+    try:
+        return log.read(task, span, strict=True)
+    except SpanDeletedError:
+        lost.append(span)
     try:
         return log.read(task, span, strict=False)
     except SpanDeletedError:

@@ -25,8 +25,9 @@ from model.errors import RetryError, StopError
 _LONGEST_LINE_BYTES = 64 * 2**20
 # Threads of torch that wait for each other must not spin: where a core is shared with a broker or
 # another role, that costs half of the speed, and on idle cores it gains nothing.
-# cuBLAS is reproducible only where this is set before CUDA starts.
-_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+_SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
+REPRODUCIBLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""cuBLAS is reproducible only where this is set before CUDA starts."""
 
 
 class WorkerDiedError(RetryError):
@@ -68,7 +69,7 @@ class WorkerHandle:
             stdin=PIPE,
             stdout=PIPE,
             limit=_LONGEST_LINE_BYTES,
-            env=child_environment(_ENVIRONMENT),
+            env=child_environment({**_SHARING, **REPRODUCIBLE}),
         )
         start = Start(settings=self._settings, tasks_file=self._settings.tasks_file)
         await self._say(start.model_dump_json())
