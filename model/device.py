@@ -1,10 +1,12 @@
 """Where and with how many threads models run."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 
+import onnxruntime
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -12,15 +14,7 @@ from model.environment import Environment
 from model.errors import ConfigError
 from model.onnx_session import Device
 
-_COMPUTING = (
-    "numpy",
-    "onnxruntime",
-    "scikit-learn",
-    "scipy",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
+_COMPUTING = ("numpy", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
 
 def resolve_device(name: Device) -> torch.device:
@@ -72,13 +66,12 @@ def environment_of(device: torch.device) -> Environment:
         blas_threads=max((pool["num_threads"] for pool in blas), default=0),
         blas=", ".join(sorted(name.strip() for name in named)),
         processor=f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-        versions={"python": platform.python_version(), **dict(_versions())},
+        versions=_versions(),
     )
 
 
-def _versions() -> Iterator[tuple[str, str]]:
-    for name in _COMPUTING:
-        try:
-            yield name, metadata.version(name)
-        except metadata.PackageNotFoundError:  # onnxruntime goes by the name of its build
-            yield name, metadata.version(f"{name}-gpu")
+@cache
+def _versions() -> Mapping[str, str]:
+    found = {name: metadata.version(name) for name in _COMPUTING}
+    # Its distribution goes by the name of its build.
+    return {"python": platform.python_version(), "onnxruntime": onnxruntime.__version__, **found}

@@ -9,7 +9,7 @@ import torch
 
 from model.data import Record
 from model.errors import NotFoundError
-from model.lineage import Lineage
+from model.lineage import Lineage, LineageEntry
 from model.rebuild import RebuildRefusedError, Rebuilt, rebuild
 from model.scratch_store import ScratchStore
 from schemas.evaluation import Outcome
@@ -44,7 +44,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, tiny_encoder_folder: Path) ->
     return loop
 
 
-def entries(loop: Loop) -> list[object]:
+def entries(loop: Loop) -> list[LineageEntry]:
     return [loop.lineage.entry(sequence) for sequence in loop.lineage.sequences()]
 
 
