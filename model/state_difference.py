@@ -61,10 +61,13 @@ def files_between(
         largest=_largest(_weights(recorded), _weights(made), then, now),
     )
     for name in ("statistics", "journal", "holdout", "replay"):
-        held, again = (getattr(files, name, None) for files in (one, other))
-        digests = [artifact.sha256 if artifact else "" for artifact in (held, again)]
-        if digests[0] != digests[1]:
-            yield FileDifference(name, *digests, serves=False)
+        held, again = (_digest(getattr(files, name, None)) for files in (one, other))
+        if held != again:
+            yield FileDifference(name, held, again, serves=False)
+
+
+def _digest(artifact: Artifact | None) -> str:
+    return artifact.sha256 if artifact else ""
 
 
 def _weights(entry: LineageEntry) -> Artifact | None:

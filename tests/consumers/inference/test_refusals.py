@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from consumers.inference.events import VersionRefused
 from consumers.inference.follower import Follower
@@ -137,7 +137,7 @@ def test_a_graph_whose_weights_lie_in_another_file(stand: Stand, location: str) 
     assert "onnxruntime cannot load it" in stand.refusal_of(head)
 
 
-def _head(nodes: list[object], initializers: list[TensorProto]) -> bytes:
+def _head(nodes: Sequence[NodeProto], initializers: list[TensorProto]) -> bytes:
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3])
         for name in ("features", "scores")
