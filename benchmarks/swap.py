@@ -12,7 +12,7 @@ swaps bring a head and two an encoder with it. Then it looks at every text and e
 - the gap at a swap: how long the slowest text waited for its answer of those that were in hand
   between the announcement and the first answer by the new version.
 
-It ends early, with what it has, after `--minutes`. Exit status 1 where a limit is missed.
+It ends early, with what it has, after `--minutes` or on Ctrl-C. Exit status 1 where a limit is missed.
 
     python -m benchmarks.swap
     python -m benchmarks.swap --swaps 200 --rate 20
@@ -27,7 +27,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -184,14 +184,16 @@ class _Cast:
         self.flow.start()
         self._until_answered(0)
         swaps: list[Swap] = []
-        while len(swaps) < count and time.monotonic() < deadline:
-            number = len(swaps) + 1
-            announced_at = self.flow.announce(self._numbered(number))
-            answers_at = self._until_answered(number)
-            swaps.append(Swap(number, announced_at, answers_at, _resident(self.role)))
-            if number % REPORTED == 0:
-                mib = swaps[-1].resident_bytes / 2**20
-                print(f"swap {number}: {mib:.0f} MiB", file=sys.stderr, flush=True)
+        with suppress(KeyboardInterrupt):
+            while len(swaps) < count and time.monotonic() < deadline:
+                number = len(swaps) + 1
+                announced_at = self.flow.announce(self._numbered(number))
+                answers_at = self._until_answered(number)
+                swaps.append(Swap(number, announced_at, answers_at, _resident(self.role)))
+                if number % REPORTED == 0:
+                    latest = [swap.resident_bytes / 2**20 for swap in swaps[-REPORTED:]]
+                    mib = statistics.median(latest)
+                    print(f"swap {number}: {mib:.0f} MiB", file=sys.stderr, flush=True)
         return swaps
 
     def _numbered(self, number: int) -> ModelVersion:
