@@ -12,7 +12,8 @@ swaps bring a head and two an encoder with it. Then it looks at every text and e
 - the gap at a swap: how long the slowest text waited for its answer of those that were in hand
   between the announcement and the first answer by the new version.
 
-It ends early, with what it has, after `--minutes` or on Ctrl-C. Exit status 1 where a limit is missed.
+It ends early, with what it has, after `--minutes` or on Ctrl-C. Exit status 1 where a limit is
+missed.
 
     python -m benchmarks.swap
     python -m benchmarks.swap --swaps 200 --rate 20
