@@ -15,6 +15,7 @@ from schemas.model_version import ModelVersion
 from schemas.prediction import Prediction
 from schemas.topics import MODEL_VERSIONS, PREDICTIONS, TEXTS, TEXTS_DEAD
 
+PROBE = "probe"
 KEYS = (b"even", b"odd")
 """Of the texts, one for each partition: what has one key is to come back in its order."""
 
@@ -34,6 +35,15 @@ class Flow:
         self._thread = threading.Thread(target=self._send, name="flow", daemon=True)
         self.sent_at: list[float] = []
         """By number, seconds since 1970."""
+
+    def probe(self) -> None:
+        """Send a text to each partition that is not counted.
+
+        A new group answers what comes after its start: what counts is sent once a probe came back.
+        """
+        for parity, key in enumerate(KEYS):
+            text = TextToClassify(id=PROBE, task=TASK, text=self.text(0))
+            self._producer.send(self._topic, text.encode(), key=key, partition=parity)
 
     def start(self) -> None:
         """Begin."""
@@ -86,6 +96,8 @@ class Answers:
         self._dead_topic = names[1]
         self.of_key: dict[bytes, list[Prediction]] = {key: [] for key in KEYS}
         self.dead = 0
+        self.probed: set[bytes] = set()
+        """Keys of the probes that came back."""
 
     def read(self, *, seconds: float = 0.1) -> list[Prediction]:
         """What came since; waits for something up to so long."""
@@ -96,6 +108,9 @@ class Answers:
                 continue
             for record in records:
                 answer = Prediction.decode(record.value)
+                if answer.id == PROBE:
+                    self.probed.add(record.key)
+                    continue
                 self.of_key[record.key].append(answer)
                 found.append(answer)
         return found
