@@ -186,6 +186,38 @@ def prune(
 
 
 @app.command()
+def rebuild(
+    task: TaskArgument,
+    version: Annotated[int, typer.Argument(help="Version to rebuild.")],
+    *,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file with `defaults` and `tasks`, to say what has changed since. "
+            "Default: none."
+        ),
+    ] = None,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="Kafka brokers that hold the log.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Make a version once more from the log and compare: the same head and encoder, byte for byte?
+
+    Nothing is written. On as many threads as then, unless FRESHET_THREADS says otherwise. Exit
+    status 1 where they differ. Needs the extra `train`.
+    """
+    given = {"config": config, "bootstrap_servers": bootstrap_servers, "store": store}
+    settings = load_settings(**{name: held for name, held in given.items() if held is not None})
+    rebuilding: Any = _with_training("consumers.rebuild", "a rebuild")
+    found = rebuilding.rebuilt(settings, task, version, progress=_say_progress)
+    for line in rebuilding.told(found, settings):
+        typer.echo(line)
+    if not found.equal:
+        raise typer.Exit(1)
+
+
+@app.command()
 def export(
     task: TaskArgument,
     version: Annotated[

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     prune_minutes: Annotated[float, Field(ge=0)] = 60.0
     """The train role removes what no kept version needs after a round, at most so often; 0 leaves
     that to `freshet models prune`."""
+    max_artifact_bytes: Annotated[int, Field(ge=1)] = 2 * 2**30
+    """A follower refuses a version with a larger graph; 2 GiB is the most that one file of ONNX can
+    have."""
+    max_tokenizer_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
+    """A follower refuses a version with a larger tokenizer, which takes many times its size in
+    memory."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of torch and onnxruntime in one process; 0 takes every core."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -185,6 +191,12 @@ def _misspelt() -> list[str]:
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     """The environment for a role started from here: this process's own, then `overrides`."""
     return {**os.environ, **overrides}
+
+
+def extend_environment(values: Mapping[str, str]) -> None:
+    """Set what is not set in this process, for libraries that read it as they start."""
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
 
 
 def _read_tasks(path: Path) -> TasksFile:

@@ -67,7 +67,8 @@ class ArtifactStore:
     """Whole files under one root, which several processes may use at once.
 
     Every method blocks, and raises `StoreUnavailableError` where the store does not answer, refuses
-    or has no room. Credentials and endpoints come from where each cloud's own tools find them.
+    or has no room. Credentials and endpoints come from where each cloud's own tools find them. In a
+    local folder only plain files under the root are read: a link that leads out of it is refused.
 
     Args:
         uri: a folder (a relative one counts from the working directory), `file://`, `s3://`,
@@ -113,14 +114,15 @@ class ArtifactStore:
 
         Raises:
             NotFoundError: there is none.
+            ArtifactRefusedError: it is no plain file under the root.
         """
-        _check(path)
+        self._check_place(path)
         with _faults(path):
             return bytes(obstore.get(self._store, path).bytes())
 
     def fetch(self, artifact: Artifact) -> bytes:
         """The bytes of a file, proven to be those that the artifact names."""
-        _check(artifact.path)
+        self._check_place(artifact.path)
         try:
             with _faults(artifact.path):
                 found = obstore.get(self._store, artifact.path)
@@ -177,6 +179,22 @@ class ArtifactStore:
         _check(path)
         with suppress(NotFoundError), _faults(path):
             obstore.delete(self._store, path)
+
+    def _check_place(self, path: str) -> None:
+        """Check that a path leads to a plain file under the root, where it leads anywhere.
+
+        A pipe would be waited on for ever, and a link may lead to what no version ever wrote.
+        """
+        _check(path)
+        if self._folder is None or not os.path.lexists(self._folder / path):
+            return
+        leads_to = Path(os.path.realpath(self._folder / path))
+        if not leads_to.is_relative_to(os.path.realpath(self._folder)):
+            msg = f"{path}: it leads to {leads_to}, which is not in {self.uri}"
+            raise ArtifactRefusedError(msg)
+        if not leads_to.is_file():
+            msg = f"{path}: it is no plain file in {self.uri}"
+            raise ArtifactRefusedError(msg)
 
     def _write(self, path: str, data: bytes, *, create: bool) -> None:
         if self._folder is None:

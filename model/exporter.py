@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.artifacts import ArtifactStore
 from model.encoder import Encoder, Features
 from model.head import LinearHead
 from model.lineage import EncoderRef, encoder_folder
 from model.onnx_export import ParityProver, encoder_graph, load_template
+from model.store import Store
 
 MOST_PROVERS = 4
 """Encoders whose sessions stay open between increments, about 100 MB each for MiniLM."""
@@ -23,7 +23,7 @@ class Exporter:
         threads: of onnxruntime while it proves.
     """
 
-    def __init__(self, store: ArtifactStore, cache: Path, *, threads: int) -> None:
+    def __init__(self, store: Store, cache: Path, *, threads: int) -> None:
         self._store = store
         self._cache = cache
         self._threads = threads

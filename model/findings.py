@@ -32,6 +32,7 @@ class Findings:
     windows: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
     refresh_reads: tuple[Span, ...] = ()
+    refresh_lost: tuple[Span, ...] = ()
     covered: float | None = None
     counts: RecordCounts = field(default_factory=RecordCounts)
     trained_through: dict[str, int]

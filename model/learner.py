@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model.artifacts import ArtifactStore
 from model.clean_start import CleanStart, clean_start
 from model.config import EncoderConfig, TaskConfig
 from model.data import Log, Progress
@@ -25,6 +24,7 @@ from model.release import Clock, Round, commit_round
 from model.rollback import RollbackRefusedError, roll_back, version_to_restore
 from model.state import TaskState, fresh_state, load_state
 from model.stopwatch import Stopwatch
+from model.store import Store
 from model.traces import Traces
 from model.update import WindowRecords, increment
 from schemas.window import TrainingWindow
@@ -47,7 +47,8 @@ class Learner:
 
     Args:
         store: where versions live.
-        cache: folder of this machine for graph templates, and features while a refresh runs.
+        cache: folder of this machine for graph templates.
+        features: folder for features while a refresh runs; None is one in `cache`.
         device: where models run.
         threads: of onnxruntime while it proves; 0 is its own choice.
         progress: told how far a round is.
@@ -56,20 +57,21 @@ class Learner:
 
     def __init__(
         self,
-        store: ArtifactStore,
+        store: Store,
         *,
         cache: Path,
         device: Device,
         threads: int,
         progress: Progress,
         clock: Clock = wall_clock,
+        features: Path | None = None,
     ) -> None:
         self._store = store
         self._device = device
         self._progress = progress
         self._clock = clock
         self._exporter = Exporter(store, cache, threads=threads)
-        self._feature_cache = FeatureCache(cache / "features")
+        self._feature_cache = FeatureCache(features or cache / "features")
         self._states: dict[str, TaskState] = {}
         self._base_models: dict[EncoderConfig, Encoder] = {}
 

@@ -14,11 +14,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from model.artifacts import ArtifactStore
 from model.config import HoldoutConfig, TaskConfig
 from model.drift import Watch
+from model.environment import Environment
 from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
 from model.plan import Plan
+from model.store import Store
 from schemas.base import Count, Label, Span, TaskName
 from schemas.evaluation import EvaluationEvent, Outcome
 from schemas.faults import told
@@ -127,6 +128,8 @@ class LineageEntry(_Part):
     spans: tuple[Span, ...]
     refresh_reads: tuple[Span, ...] = ()
     """What a refresh read again."""
+    refresh_lost: tuple[Span, ...] = ()
+    """Those of them that the log did not hold as a whole any more."""
     covered: float | None = None
     """A refresh: share of the learned records that its statistics were recomputed from."""
     fitted_from: str | None = None
@@ -161,6 +164,8 @@ class LineageEntry(_Part):
     """None where nothing was ever learned."""
     config: TaskConfig
     seed: Count
+    environment: Environment | None = None
+    """In which the round was learned; entries of earlier versions do not say."""
     evaluation: EvaluationEvent
     version: ModelVersion | None
     """What is announced; a promoted entry has one."""
@@ -185,7 +190,7 @@ class LineageEntry(_Part):
 class Lineage:
     """The lineage of one task in an object store."""
 
-    def __init__(self, store: ArtifactStore, task: str) -> None:
+    def __init__(self, store: Store, task: str) -> None:
         self.store = store
         self.task = task
         self._folder = f"tasks/{task}/lineage"
@@ -199,7 +204,7 @@ class Lineage:
         Raises:
             StoreUnavailableError: the store does not answer.
         """
-        after = self._path(known.sequence) if known else None
+        after = self.path_of(known.sequence) if known else None
         later = self.store.list(self._folder, after=after)
         return self.entry(_sequence_in(later[-1])) if later else known
 
@@ -214,7 +219,7 @@ class Lineage:
             NotFoundError: there is no such entry.
             ArtifactRefusedError: it is there and cannot be read.
         """
-        path = self._path(sequence)
+        path = self.path_of(sequence)
         raw = self.store.get(path)
         try:
             return LineageEntry.model_validate_json(raw, extra="ignore")
@@ -235,7 +240,7 @@ class Lineage:
             TipMovedError: somebody else wrote this sequence first.
             StoreUnavailableError: it is not known whether it was written; commit again.
         """
-        path = self._path(entry.sequence)
+        path = self.path_of(entry.sequence)
         try:
             self.store.create(path, entry.model_dump_json(indent=1).encode())
         except AlreadyExistsError as error:
@@ -244,7 +249,8 @@ class Lineage:
                 msg = f"{path} was written by another worker; read the new tip and try again"
                 raise TipMovedError(msg) from error
 
-    def _path(self, sequence: int) -> str:
+    def path_of(self, sequence: int) -> str:
+        """Where an entry lies in the store."""
         return f"{self._folder}/{sequence:08d}.json"
 
 
@@ -268,7 +274,7 @@ def sequence_of_attempt(attempt: str) -> int | None:
     return int(number) if number.isdecimal() and rest else None
 
 
-def tasks_in(store: ArtifactStore) -> list[str]:
+def tasks_in(store: Store) -> list[str]:
     """The tasks that have a lineage in the store, sorted."""
     paths = store.list("tasks")
     return sorted({path.split("/")[1] for path in paths if "/lineage/" in path})

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from model.artifacts import ArtifactStore
 from model.errors import ArtifactRefusedError, CondemnedError, NotFoundError
+from model.store import Store
 
 PINS = "pins.json"
 CONDEMNED = "condemned"
@@ -35,7 +35,7 @@ class Condemned(BaseModel):
     paths: tuple[str, ...]
 
 
-def pin(store: ArtifactStore, attempt: str, paths: Collection[str]) -> None:
+def pin(store: Store, attempt: str, paths: Collection[str]) -> None:
     """Keep files for the entry that this attempt is going to write.
 
     1. Write the pins into the attempt's folder.
@@ -59,7 +59,7 @@ def pin(store: ArtifactStore, attempt: str, paths: Collection[str]) -> None:
                 raise CondemnedError(f"{path} is being pruned at this moment; try again")
 
 
-def pinned_by(store: ArtifactStore, path: str) -> list[str]:
+def pinned_by(store: Store, path: str) -> list[str]:
     """The paths that a file of pins names; none where it is gone.
 
     Raises:
@@ -73,7 +73,7 @@ def pinned_by(store: ArtifactStore, path: str) -> list[str]:
         raise ArtifactRefusedError(f"{path} does not hold pins: {error}") from error
 
 
-def condemn(store: ArtifactStore, prune: str, paths: Iterable[str], *, now: datetime) -> str:
+def condemn(store: Store, prune: str, paths: Iterable[str], *, now: datetime) -> str:
     """Write down what is about to be deleted; the path of the list comes back."""
     name = f"{CONDEMNED}/{prune}.json"
     listed = Condemned(since=now, paths=tuple(sorted(paths)))
@@ -81,7 +81,7 @@ def condemn(store: ArtifactStore, prune: str, paths: Iterable[str], *, now: date
     return name
 
 
-def condemned_by(store: ArtifactStore, path: str) -> Condemned:
+def condemned_by(store: Store, path: str) -> Condemned:
     """What a list condemns; nothing where it is gone or unreadable, for then nobody obeys it."""
     try:
         return Condemned.model_validate_json(store.get(path))

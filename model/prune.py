@@ -130,7 +130,7 @@ def _decide(
     youngest = now - timedelta(hours=1)
     for name in store.folders("tasks"):
         lineage = Lineage(store, name)
-        tip, attempts = _seen(lineage)
+        tip, attempts = _seen(store, lineage)
         pinned += _pins(store, attempts, tip)
         if tip is not None:
             entry = lru_cache(maxsize=None)(lineage.entry)
@@ -152,7 +152,7 @@ def _decide(
     return Pruned(free, tuple(encoders))
 
 
-def _seen(lineage: Lineage) -> tuple[LineageEntry | None, tuple[Stored, ...]]:
+def _seen(store: ArtifactStore, lineage: Lineage) -> tuple[LineageEntry | None, tuple[Stored, ...]]:
     """The tip, and what was there while it was the tip.
 
     Whoever extends the lineage from then on has an attempt numbered past it. Where the tip moved
@@ -160,7 +160,7 @@ def _seen(lineage: Lineage) -> tuple[LineageEntry | None, tuple[Stored, ...]]:
     """
     tip = lineage.tip()
     while True:
-        listed = lineage.store.listed(attempts_folder(lineage.task))
+        listed = store.listed(attempts_folder(lineage.task))
         later = lineage.tip(tip)
         if later is tip:
             return tip, listed

@@ -69,6 +69,7 @@ def refresh(
         config=config,
         seed=seed_of(lineage.task, state.sequence, reread.spans),
         refresh_reads=reread.spans,
+        refresh_lost=reread.lost,
         trained_through=dict(state.tip.trained_through) if state.tip else {},
         fitted_from=start.digest if start else None,
     )

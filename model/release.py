@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from model.announced import evaluation_event, model_version
-from model.artifacts import ArtifactStore
+from model.device import environment_of
 from model.errors import ArtifactRefusedError
 from model.exporter import Exporter
 from model.findings import Findings
@@ -23,6 +23,7 @@ from model.pins import pin
 from model.state import TaskState
 from model.state_files import write_files
 from model.stopwatch import Stopwatch
+from model.store import Store
 from model.succession import anchor_ref, probation_ref
 from schemas.evaluation import Outcome
 from schemas.model_version import Artifact
@@ -108,6 +109,7 @@ def commit_round(
         windows=findings.windows,
         spans=findings.spans,
         refresh_reads=findings.refresh_reads,
+        refresh_lost=findings.refresh_lost,
         covered=findings.covered,
         fitted_from=findings.fitted_from,
         labels=after.labels,
@@ -126,6 +128,7 @@ def commit_round(
         files=files,
         config=findings.config,
         seed=findings.seed,
+        environment=environment_of(after.encoder.device),
         evaluation=evaluation,
         version=version,
         serving=sequence if version else (old.serving if old else None),
@@ -145,7 +148,7 @@ def _keep(
     before: TaskState,
     after: TaskState,
     restored: LineageEntry | None,
-    store: ArtifactStore,
+    store: Store,
     folder: str,
 ) -> None:
     held = before.tip.encoder if before.tip else None

@@ -27,6 +27,8 @@ class Reread:
     """What was read from the log."""
     remembered: int = 0
     """How many of the records came from the replay memory."""
+    lost: tuple[Span, ...] = ()
+    """Those of the spans that the log does not hold as a whole any more."""
 
 
 def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConfig) -> Reread:
@@ -43,6 +45,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     split = state.split(config)
     held: dict[str, tuple[Record, int]] = {}
     spans: list[Span] = []
+    lost: list[Span] = []
     budget = _Budget(state, config.refresh)
     for entry, through in _rounds(lineage, state.tip, read_log=config.refresh.read_log):
         if budget.spent:
@@ -51,7 +54,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
             spans.append(span)
             refused = frozenset(entry.refused.get(span.place, ()))
             below = through.get(span.place, 0)
-            for record in reversed(_read(log, lineage.task, span)):
+            for record in reversed(_read(log, lineage.task, span, lost)):
                 if record.offset < below or record.offset in refused:
                     continue  # an earlier round dealt with it, or it was never learned
                 if state.denied and state.denied.denies(record):
@@ -72,6 +75,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
         apart=tuple(item for item in oldest_first if item[1] in apart),
         spans=tuple(reversed(spans)),
         remembered=len(held) - from_log,
+        lost=tuple(reversed(lost)),
     )
 
 
@@ -101,7 +105,11 @@ def _rounds(
             yield entry, before.trained_through if before else {}
 
 
-def _read(log: Log, task: str, span: Span) -> list[Record]:
+def _read(log: Log, task: str, span: Span, lost: list[Span]) -> list[Record]:
+    try:
+        return log.read(task, span, strict=True)
+    except SpanDeletedError:
+        lost.append(span)
     try:
         return log.read(task, span, strict=False)
     except SpanDeletedError:

@@ -28,7 +28,8 @@ from model.artifacts import ArtifactReader, ArtifactStore
 from model.errors import NoVersionError, RejectError, RetryError, StopError
 from model.onnx_session import Device
 from model.predictor import Predictor
-from model.predictor_loader import PredictorLoader
+from model.predictor_loader import MAX_ARTIFACT_BYTES, MAX_TOKENIZER_BYTES, PredictorLoader
+from schemas.base import TASK_NAME
 from schemas.faults import told
 from schemas.model_version import ModelVersion
 from schemas.topics import MODEL_VERSIONS
@@ -53,6 +54,8 @@ class Follower:
         cache: folder for fetched files; of no use for a store on this machine.
         device: where to run; `auto` takes CUDA where it works.
         threads: of one run of a graph; 0 takes every core.
+        max_artifact_bytes: a version with a larger graph is refused.
+        max_tokenizer_bytes: a version with a larger tokenizer is refused.
         kafka: further keyword arguments of kafka-python's `KafkaConsumer`.
         on_event: told of each event, in the follower's thread; must return at once.
 
@@ -70,13 +73,21 @@ class Follower:
         cache: Path | None = None,
         device: Device = "auto",
         threads: int = 0,
+        max_artifact_bytes: int = MAX_ARTIFACT_BYTES,
+        max_tokenizer_bytes: int = MAX_TOKENIZER_BYTES,
         kafka: Mapping[str, Any] | None = None,
         on_event: Callable[[FollowerEvent], None] = log_event,
     ) -> None:
         servers = {"bootstrap_servers": bootstrap_servers.split(",")}
         self._reader = VersionReader(topic=topic, kafka={**(kafka or {}), **servers})
         artifacts = _reader_of(store, cache)
-        self._loader = PredictorLoader(artifacts, device=device, threads=threads)
+        self._loader = PredictorLoader(
+            artifacts,
+            device=device,
+            threads=threads,
+            max_artifact_bytes=max_artifact_bytes,
+            max_tokenizer_bytes=max_tokenizer_bytes,
+        )
         self._backlog = Backlog(tasks)
         self._on_event = on_event
         # Replaced, never changed: reading it needs no lock.
@@ -102,6 +113,8 @@ class Follower:
             cache=settings.cache / "artifacts",
             device=settings.device,
             threads=settings.threads,
+            max_artifact_bytes=settings.max_artifact_bytes,
+            max_tokenizer_bytes=settings.max_tokenizer_bytes,
             kafka=kafka_python_options(settings),
             on_event=on_event,
         )
@@ -198,13 +211,18 @@ class Follower:
         task = (record.key or b"").decode(errors="replace")
         if not self._backlog.follows(task):
             return
+        if not TASK_NAME.fullmatch(task):
+            reason = f"offset {record.offset}: its key {task[:100]!r} is no name of a task"
+            self._on_event(VersionRefused(task[:100], None, reason))
+            return
         if record.value is None:
             self._remove(task)
             return
         try:
             version = ModelVersion.decode(record.value)
         except ValidationError as e:
-            self._on_event(VersionRefused(task, None, f"offset {record.offset}: {told(e)}"))
+            reason = f"offset {record.offset}: it is no announcement of a version: {told(e)}"
+            self._on_event(VersionRefused(task, None, reason))
             return
         if version.task != task:
             reason = f"offset {record.offset}: its key is {task!r}, its task {version.task!r}"

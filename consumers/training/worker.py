@@ -29,8 +29,9 @@ from model.errors import RetryError, StopError
 _LONGEST_LINE_BYTES = 64 * 2**20
 # Threads of torch that wait for each other must not spin: where a core is shared with a broker or
 # another role, that costs half of the speed, and on idle cores it gains nothing.
-# cuBLAS is reproducible only where this is set before CUDA starts.
-_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+_SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
+REPRODUCIBLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""cuBLAS is reproducible only where this is set before CUDA starts."""
 
 ENDED_SECONDS = 5.0
 """A process whose pipes are closed has ended within so many, or is killed."""
@@ -87,7 +88,7 @@ class WorkerHandle:
             stdin=PIPE,
             stdout=PIPE,
             limit=_LONGEST_LINE_BYTES,
-            env=child_environment(_ENVIRONMENT),
+            env=child_environment({**_SHARING, **REPRODUCIBLE}),
         )
         try:
             await self._become_ready()
