@@ -10,25 +10,22 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import obstore
-from obstore.exceptions import AlreadyExistsError as ObstoreExistsError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import ObjectStore, from_url
 
 from model.errors import (
-    AlreadyExistsError,
     ArtifactRefusedError,
     ConfigError,
     NotFoundError,
-    StoreUnavailableError,
 )
+from model.store_faults import faults, first_line, write_faults
 from schemas.model_version import ARTIFACT_PATH, Artifact
 
 MAX_ARTIFACT_BYTES = 8 * 2**30
@@ -91,7 +88,7 @@ class ArtifactStore:
     def put(self, path: str, data: bytes) -> Artifact:
         """Write a file, in place of what was there, and return what proves it."""
         _check(path)
-        with _write_faults(path):
+        with write_faults(path):
             self._write(path, data, create=False)
         return artifact_of(path, data)
 
@@ -105,7 +102,7 @@ class ArtifactStore:
             AlreadyExistsError: there is one; it is unchanged.
         """
         _check(path)
-        with _write_faults(path):
+        with write_faults(path):
             self._write(path, data, create=True)
         return artifact_of(path, data)
 
@@ -117,14 +114,14 @@ class ArtifactStore:
             ArtifactRefusedError: it is no plain file under the root.
         """
         self._check_place(path)
-        with _faults(path):
+        with faults(path):
             return bytes(obstore.get(self._store, path).bytes())
 
     def fetch(self, artifact: Artifact) -> bytes:
         """The bytes of a file, proven to be those that the artifact names."""
         self._check_place(artifact.path)
         try:
-            with _faults(artifact.path):
+            with faults(artifact.path):
                 found = obstore.get(self._store, artifact.path)
                 _check_size(artifact, found.meta["size"])
                 data = bytes(found.bytes())
@@ -138,14 +135,14 @@ class ArtifactStore:
         """Every path below the folder `prefix`, in order of their names; those past `after`."""
         if prefix:
             _check(prefix)
-        with _faults(prefix):
+        with faults(prefix):
             found = obstore.list(self._store, prefix or None, offset=after).collect()
         return sorted(meta["path"] for meta in found if ARTIFACT_PATH.fullmatch(meta["path"]))
 
     def listed(self, prefix: str, *, after: str | None = None) -> tuple[Stored, ...]:
         """Every file below the folder `prefix`, in order of their names; those past `after`."""
         _check(prefix)
-        with _faults(prefix):
+        with faults(prefix):
             found = obstore.list(self._store, prefix, offset=after).collect()
         held = (meta for meta in found if ARTIFACT_PATH.fullmatch(meta["path"]))
         stored = (Stored(meta["path"], meta["size"], meta["last_modified"]) for meta in held)
@@ -154,7 +151,7 @@ class ArtifactStore:
     def folders(self, prefix: str) -> tuple[str, ...]:
         """The names of the folders in the folder `prefix`, sorted."""
         _check(prefix)
-        with _faults(prefix):
+        with faults(prefix):
             found = obstore.list_with_delimiter(self._store, prefix)
         return tuple(sorted(path.rsplit("/", 1)[-1] for path in found["common_prefixes"]))
 
@@ -162,7 +159,7 @@ class ArtifactStore:
         """Whether there is a file of this name."""
         _check(path)
         try:
-            with _faults(path):
+            with faults(path):
                 obstore.head(self._store, path)
         except NotFoundError:
             return False
@@ -177,7 +174,7 @@ class ArtifactStore:
     def remove(self, path: str) -> None:
         """Remove one file; that it is gone already, or a folder, is no fault."""
         _check(path)
-        with suppress(NotFoundError), _faults(path):
+        with suppress(NotFoundError), faults(path):
             obstore.delete(self._store, path)
 
     def _check_place(self, path: str) -> None:
@@ -271,31 +268,8 @@ def _open(uri: str, folder: Path | None) -> ObjectStore:
             retry_config={"max_retries": _RETRIES},
         )
     except (ObstoreError, OSError, ValueError) as e:
-        msg = f"store is {uri!r}: {_first_line(e)}"
+        msg = f"store is {uri!r}: {first_line(e)}"
         raise ConfigError(msg) from e
-
-
-@contextmanager
-def _faults(path: str) -> Iterator[None]:
-    """Turn the faults of obstore and of the disk into this project's."""
-    try:
-        yield
-    except FileNotFoundError as e:
-        raise NotFoundError(f"{path}: not found") from e
-    except ObstoreExistsError as e:
-        raise AlreadyExistsError(f"{path}: exists") from e
-    except (ObstoreError, OSError) as e:
-        raise StoreUnavailableError(f"{path}: {_first_line(e)}") from e
-
-
-@contextmanager
-def _write_faults(path: str) -> Iterator[None]:
-    """The same for a write, which looks for nothing: its folder went while it was at work."""
-    try:
-        with _faults(path):
-            yield
-    except NotFoundError as e:
-        raise StoreUnavailableError(f"{path}: cannot write: {_first_line(e)}") from e
 
 
 def _sweep(staging: Path) -> None:
@@ -316,7 +290,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
