@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aiokafka import ConsumerRecord
-from pydantic import ValidationError
 
 from consumers.batches import PartitionBatch, Place
 from consumers.control import ControlReader, GivenCommand
@@ -19,7 +18,7 @@ from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
-from consumers.training.backlog import Backlog, Waiting
+from consumers.training.backlog import Backlog, InvalidWindowError, Waiting, window_in
 from consumers.training.failures import FailureStreak, LearningStoppedError
 from consumers.training.housekeeping import Housekeeping
 from consumers.training.messages import (
@@ -45,9 +44,7 @@ from consumers.training.worker import (
 )
 from model.lineage import LineageEntry
 from schemas.control import Action
-from schemas.faults import told
 from schemas.topics import LABELED_TEXTS, TRAINING_WINDOWS
-from schemas.window import TrainingWindow
 
 HELD_BACK_SECONDS = 1.0
 """How exactly the schedule of an offline task is kept, and how soon a resumed one is learned."""
@@ -152,17 +149,12 @@ class TrainingHandler:
 
     async def _take(self, record: ConsumerRecord) -> None:
         try:
-            window = TrainingWindow.decode(record.value or b"")
-        except ValidationError as error:
-            await self._outlet.dead(record, "invalid_window", told(error))
+            window = window_in(record, over=self._settings.topic(LABELED_TEXTS.name))
+        except InvalidWindowError as error:
+            await self._outlet.dead(record, "invalid_window", str(error))
             self._backlog.passed(record)
-            return
-        if window.span.topic != self._settings.topic(LABELED_TEXTS.name):
-            detail = f"its records are of {window.span.topic}, which holds no labeled texts"
-            await self._outlet.dead(record, "invalid_window", detail)
-            self._backlog.passed(record)
-            return
-        self._backlog.add(Waiting(window, record))
+        else:
+            self._backlog.add(Waiting(window, record))
 
     async def _run(self) -> None:
         """Learn what waits, refresh what is due, until stopped; a worker that died is replaced."""
@@ -251,6 +243,7 @@ class TrainingHandler:
                     return reply.model_copy(update={"fate": "reject"})
             if isinstance(reply, Committed):
                 await self._announce(task, reply.entry)
+                await self._announce_what_overtook(task, reply.entry)
                 if reply.again:
                     continue
                 if reply.too_early and isinstance(request, Refresh):
@@ -288,6 +281,22 @@ class TrainingHandler:
             return
         await self._outlet.announce(entry)
         self._announced[task] = entry.sequence
+
+    async def _announce_what_overtook(self, task: str, entry: LineageEntry | None) -> None:
+        """Announce once more what a command wrote behind our entry and announced before it.
+
+        Late followers begin with what was announced last, which must not be the older of the two.
+        """
+        if entry is None:
+            return
+        try:
+            reply = await self._worker.ask(Tip(task=task))
+        except WorkerDiedError:
+            self._announced.pop(task, None)  # then the next round asks for the tip
+            return
+        found = reply.entry if isinstance(reply, Committed) else None
+        if found is not None and found.sequence > entry.sequence:
+            await self._announce(task, found)
 
     def _advanced(self, news: Advanced) -> None:
         self._log.info("training_progress", stage=news.stage, **news.fields)

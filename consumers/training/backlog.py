@@ -5,9 +5,32 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
+from pydantic import ValidationError
 
 from consumers.batches import Place
+from model.errors import RejectError
+from schemas.faults import told
 from schemas.window import TrainingWindow
+
+
+class InvalidWindowError(RejectError):
+    """A record of the topic of windows that holds none, or one over another topic."""
+
+
+def window_in(record: ConsumerRecord, *, over: str) -> TrainingWindow:
+    """The window that a record brings, over records of this topic.
+
+    Raises:
+        InvalidWindowError: it brings none.
+    """
+    try:
+        window = TrainingWindow.decode(record.value or b"")
+    except ValidationError as error:
+        raise InvalidWindowError(told(error)) from error
+    if window.span.topic != over:
+        msg = f"its records are of {window.span.topic}, which holds no labeled texts"
+        raise InvalidWindowError(msg)
+    return window
 
 
 @dataclass(frozen=True, slots=True)

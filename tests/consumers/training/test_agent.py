@@ -1,6 +1,7 @@
 """The training role's handler, with a worker and a broker that are not there."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -274,3 +275,28 @@ def test_a_window_is_a_dead_letter_before_it_is_given_up(play: Play) -> None:
 
     assert play(worker, scene).committed == [{PLACE: 1}]
     assert letters == [1]
+
+
+def committed(sequence: int) -> Any:
+    entry = SimpleNamespace(task="prices", sequence=sequence)
+    return DONE.model_copy(update={"entry": entry})
+
+
+@pytest.mark.parametrize(("tip", "announced"), [(4, [3, 4]), (3, [3])])
+def test_what_a_command_wrote_behind_our_entry_is_announced_last(
+    play: Play, monkeypatch: pytest.MonkeyPatch, tip: int, announced: list[int]
+) -> None:
+    sent: list[int] = []
+
+    async def announce(_: Any, entry: Any) -> None:
+        sent.append(entry.sequence)
+
+    monkeypatch.setattr(agent.Outlet, "announce", announce)
+    worker = Worker(replies={Learn: committed(3), Tip: [DONE, committed(tip)]})
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(batch(0))
+        await broker.wrote.wait()
+
+    assert play(worker, scene).committed == [{PLACE: 1}]
+    assert sent == announced
