@@ -8,7 +8,7 @@ import pytest
 
 from consumers.batches import PartitionBatch
 from consumers.health.condition import Condition
-from consumers.training import schedule
+from consumers.training import agent, schedule
 from consumers.training.agent import TrainingHandler
 from consumers.training.messages import (
     Committed,
