@@ -10,7 +10,7 @@ READY := .venv/.ready
 AVALANCHE := .avalanche-venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-ingest bench-fit bench-demo bench-gate bench-learning clean
+.PHONY: help setup demo test lint faults bench bench-ingest bench-fit bench-demo bench-gate bench-swap bench-learning clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,10 @@ lint: $(READY) ## Format, lint, types, and who may import whom
 test: lint ## All checks and tests, on a real broker
 	$(BIN)/pytest $(ARGS)
 
-bench: bench-ingest bench-fit bench-demo bench-gate bench-learning ## Every benchmark, the last over an hour
+faults: $(READY) ## Rounds of faults on a real Kafka, checked; ROUNDS=100 SEED=1
+	$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1)
+
+bench: bench-ingest bench-fit bench-demo bench-gate bench-swap bench-learning ## Every benchmark, the last over an hour
 
 bench-ingest: $(READY) ## Validated records a second, beside a plain Faust agent
 	$(BIN)/python benchmarks/ingest.py
@@ -53,6 +56,9 @@ bench-demo: $(READY) ## Run the demo and hold it to its limits; DATA=file
 
 bench-gate: $(READY) ## What the gate lets through over one round and fifty, simulated
 	$(BIN)/python benchmarks/gate.py
+
+bench-swap: $(READY) ## 1,000 swaps between real versions while texts flow; ARGS=--help
+	$(BIN)/python -m benchmarks.swap $(ARGS)
 
 # Torch once more, since Avalanche's many packages are no business of ours: 6 GB on Linux.
 $(AVALANCHE): benchmarks/avalanche/requirements.txt | $(UV)

@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from consumers.column_options import with_columns
-from consumers.options import Config, Seed, Servers, Store, Task, clean_errors, settings_of
+from consumers.options import (
+    Config,
+    Seed,
+    Servers,
+    Store,
+    Task,
+    TaskArgument,
+    Who,
+    clean_errors,
+    settings_of,
+)
 
 app = typer.Typer(
     name="freshet",
@@ -114,12 +124,10 @@ def produce(
 
 @app.command()
 def refresh(
-    task: Annotated[str, typer.Argument(help="The task.")],
+    task: TaskArgument,
     *,
     why: Annotated[str, typer.Option(help="The reason, for the lineage.")],
-    who: Annotated[
-        str | None, typer.Option(help="Who asks for it. Default: the user who runs this.")
-    ] = None,
+    who: Who = None,
     config: Config = None,
     bootstrap_servers: Servers = None,
 ) -> None:
@@ -132,9 +140,41 @@ def refresh(
 
 
 @app.command(context_settings=_HANDED_ON)
+def status(context: typer.Context) -> None:
+    """Show at a glance tasks, lag, what each role does, and what is wrong."""
+    _hand_on("consumers.status_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
+def pause(context: typer.Context) -> None:
+    """Learn nothing of a task until it is resumed: its windows wait, serving goes on."""
+    context.args.insert(0, "pause")
+    _hand_on("consumers.pause_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
+def resume(context: typer.Context) -> None:
+    """Learn a paused task again, from the windows that wait."""
+    context.args.insert(0, "resume")
+    _hand_on("consumers.pause_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
 def models(context: typer.Context) -> None:
     """The versions of a task: list, show and diff them, export one, or roll back to one."""
     _hand_on("consumers.models_cli", context)
+
+
+@app.command("dead-letters", context_settings=_HANDED_ON)
+def dead_letters(context: typer.Context) -> None:
+    """Records that could not be processed: list and show them, or send them again."""
+    _hand_on("consumers.dead_letters_cli", context)
+
+
+@app.command(context_settings=_HANDED_ON)
+def forget(context: typer.Context) -> None:
+    """Take a record out of what was learned, for good, and say what still holds it."""
+    _hand_on("consumers.forget_cli", context)
 
 
 @app.command(context_settings=_HANDED_ON)

@@ -2,12 +2,15 @@
 
 from consumers.publisher import Outgoing
 from consumers.training.drift_command import close_on_drift
+from consumers.training.refused_labels import refused_labels
 from model.lineage import LineageEntry
-from schemas.topics import CONTROL, EVALUATION_EVENTS, MODEL_VERSIONS
+from schemas.topics import CONTROL, EVALUATION_EVENTS, LABELED_TEXTS_DEAD, MODEL_VERSIONS
 
 
 def announcement(entry: LineageEntry, *, source: str) -> list[Outgoing]:
-    """Its version, its evaluation, and a command where it found a drift: the same ones each time.
+    """Its version, its evaluation, a command where it found a drift: the same ones each time.
+
+    Records whose labels it refused are dead letters beside them.
 
     Args:
         entry: of the lineage.
@@ -18,8 +21,9 @@ def announcement(entry: LineageEntry, *, source: str) -> list[Outgoing]:
         (EVALUATION_EVENTS, entry.evaluation),
         (CONTROL, close_on_drift(entry)),
     )
+    letters = [(LABELED_TEXTS_DEAD, letter) for letter in refused_labels(entry)]
     return [
         Outgoing(topic, event.encode(), entry.task.encode(), event.headers(source))
-        for topic, event in pairs
+        for topic, event in (*pairs, *letters)
         if event is not None
     ]

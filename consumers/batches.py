@@ -16,8 +16,8 @@ class PartitionBatch:
     topic: str
     partition: int
     records: Sequence[ConsumerRecord]
-    generation: int = 0
-    """Of the consumer group when they were fetched."""
+    turn: int = 0
+    """The handover's turn when they were fetched: of an older one they are read again."""
 
     @property
     def place(self) -> Place:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from consumers.publisher import BrokerUnavailableError
+from consumers.records import utc_of
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from model.errors import RetryError
@@ -34,7 +35,7 @@ class GivenCommand(NamedTuple):
     @property
     def given_at(self) -> datetime:
         """When the broker appended it, aware."""
-        return datetime.fromtimestamp(self.given / 1000, UTC)
+        return utc_of(self.given)
 
 
 Obey = Callable[[GivenCommand], Awaitable[None]]
@@ -145,9 +146,10 @@ class ControlReader:
         try:
             command = Command.decode(record.value or b"")
         except ValidationError as error:
-            detail = (
-                f"{record.topic}/{record.partition}/{record.offset}: {error.error_count()} faults"
-            )
+            # An action that this release does not know, for one: the next may.
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            detail = f"{record.topic}/{record.partition}/{record.offset}: {where}: {first['msg']}"
             self._log.warning("command_refused", detail=detail)
             return None
         self._log.info(

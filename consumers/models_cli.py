@@ -9,11 +9,13 @@ import typer
 from rich.table import Table
 
 from consumers.console import opened_console
+from consumers.options import Config, Servers, settings_of
 from consumers.settings import load_settings
 from consumers.version_tables import facts, rounds_table
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError, NotFoundError, RejectError
 from model.lineage import Lineage, LineageEntry, tasks_in
+from model.retention import own_paths
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -94,7 +96,7 @@ def show(
         typer.echo(entry.model_dump_json(indent=2))
         return
     table = Table(title=f"{task}, round {entry.sequence}", show_header=False, title_justify="left")
-    for name, value in facts(entry):
+    for name, value in (*facts(entry), *_pruned(opened, entry)):
         table.add_row(name, value)
     opened_console().print(table)
 
@@ -154,6 +156,68 @@ def rollback(
 
 
 @app.command()
+def prune(
+    task: Annotated[str | None, typer.Argument(help="Only this task. Default: all.")] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would go, and why the rest stays.")
+    ] = False,
+    by_age_alone: Annotated[
+        bool,
+        typer.Option(
+            "--by-age-alone",
+            help="Do not ask the broker which versions answer: keep those that were replaced "
+            "within retention.serving_hours.",
+        ),
+    ] = False,
+    config: Config = None,
+    bootstrap_servers: Servers = None,
+    store: StoreOption = None,
+) -> None:
+    """Remove the files that no kept version needs; the rounds stay in the list, with their figures.
+
+    What a task keeps stands under `retention` in its settings; without --config it is what its last
+    round was told. Safe beside running roles.
+    """
+    settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
+    pruning: Any = importlib.import_module("consumers.prune_command")
+    for line in pruning.prune_store(settings, task, dry_run=dry_run, by_age_alone=by_age_alone):
+        typer.echo(line)
+
+
+@app.command()
+def rebuild(
+    task: TaskArgument,
+    version: Annotated[int, typer.Argument(help="Version to rebuild.")],
+    *,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file with `defaults` and `tasks`, to say what has changed since. "
+            "Default: none."
+        ),
+    ] = None,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="Kafka brokers that hold the log.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Make a version once more from the log and compare: the same head and encoder, byte for byte?
+
+    Nothing is written. On as many threads as then, unless FRESHET_THREADS says otherwise. Exit
+    status 1 where they differ. Needs the extra `train`.
+    """
+    given = {"config": config, "bootstrap_servers": bootstrap_servers, "store": store}
+    settings = load_settings(**{name: held for name, held in given.items() if held is not None})
+    rebuilding: Any = _with_training("consumers.rebuild", "a rebuild")
+    found = rebuilding.rebuilt(settings, task, version, progress=_say_progress)
+    for line in rebuilding.told(found, settings):
+        typer.echo(line)
+    if not found.equal:
+        raise typer.Exit(1)
+
+
+@app.command()
 def export(
     task: TaskArgument,
     version: Annotated[
@@ -184,6 +248,15 @@ def export(
             f"accuracy on {made.num_judged} held-out records: ensemble {made.accuracy:.3f}, "
             f"version {made.versions[0]} alone {made.newest_accuracy:.3f}"
         )
+
+
+def _pruned(store: ArtifactStore, entry: LineageEntry) -> list[tuple[str, str]]:
+    """What to say of a round whose files are gone, by `freshet models prune` or otherwise."""
+    gone = sorted(path for path in own_paths(entry) if not store.holds(path))
+    if not gone:
+        return []
+    names = ", ".join(path.rsplit("/", 1)[-1] for path in gone)
+    return [("pruned", f"gone are {names}; no rollback leads back to it")]
 
 
 def _with_training(module: str, what: str) -> Any:

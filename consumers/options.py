@@ -40,6 +40,8 @@ Task = Annotated[
     str | None,
     typer.Option(help="Task of every row. Default: the file's own column, else the file's name."),
 ]
+TaskArgument = Annotated[str, typer.Argument(help="The task.")]
+Who = Annotated[str | None, typer.Option(help="Who asks for it. Default: the user who runs this.")]
 Seed = Annotated[int, typer.Option(help="Seed of every draw: same seed, same stream.")]
 
 

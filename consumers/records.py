@@ -1,6 +1,5 @@
 """Validation at the edge: raw records in, typed ones out, or the reason why not."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
@@ -9,9 +8,16 @@ from pydantic import ValidationError
 from consumers.settings import Settings
 from model.data import Record
 from model.errors import RejectError
-from schemas.labeled_text import LabeledText, TextToClassify, event_time, record_id
+from schemas.faults import told
+from schemas.labeled_text import (
+    Headers,
+    LabeledText,
+    TextToClassify,
+    event_time,
+    record_id,
+)
 
-MAX_DETAIL_CHARS = 500
+_LAST_MILLISECONDS = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 class RawRecord(Protocol):
@@ -48,7 +54,7 @@ class RawRecord(Protocol):
         ...
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
+    def headers(self) -> Headers:
         """Raw."""
         ...
 
@@ -75,7 +81,15 @@ class ParsedText(NamedTuple):
 
 def appended_at(record: RawRecord) -> datetime:
     """The broker's append time."""
-    return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+    return utc_of(record.timestamp)
+
+
+def utc_of(milliseconds: int) -> datetime:
+    """An append time since 1970, aware; of one that no calendar has, the nearest.
+
+    Where a topic is not stamped by the broker, a producer may write there what it likes.
+    """
+    return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_MILLISECONDS) / 1000, UTC)
 
 
 def valid_labeled_text(record: RawRecord, *, settings: Settings) -> LabeledText:
@@ -84,12 +98,19 @@ def valid_labeled_text(record: RawRecord, *, settings: Settings) -> LabeledText:
     Raises:
         BadRecordError: it is not a labeled text, or one that the settings refuse.
     """
+    _check_size(record, settings)
     try:
         text = LabeledText.decode(record.value)  # type: ignore[arg-type]
     except ValidationError as error:
         raise _bad(record, error) from error
     if len(text.text) > settings.max_text_chars or settings.strict_tasks:
         _check(record, text.task, text.text, settings)
+    if len(text.label) > settings.max_label_chars:
+        detail = (
+            f"{_place(record)}: label has {len(text.label)} characters, more than max_label_chars "
+            f"= {settings.max_label_chars}; mend the producer, or raise the limit for every role"
+        )
+        raise BadRecordError("label_too_long", detail)
     return text
 
 
@@ -104,7 +125,9 @@ def parse_labeled_text(record: RawRecord, *, settings: Settings) -> ParsedText:
     return ParsedText(
         text.task,
         Record(
-            record_id(text.id, topic=topic, partition=partition, offset=offset),
+            record_id(
+                text.id, topic=topic, partition=partition, offset=offset, headers=record.headers
+            ),
             text.text,
             text.label,
             topic,
@@ -122,12 +145,22 @@ def parse_text(record: RawRecord, *, settings: Settings) -> TextToClassify:
     Raises:
         BadRecordError: it is not a text to classify, or one that the settings refuse.
     """
+    _check_size(record, settings)
     try:
         text = TextToClassify.decode(record.value)  # type: ignore[arg-type]
     except ValidationError as error:
         raise _bad(record, error) from error
     _check(record, text.task, text.text, settings)
     return text
+
+
+def _check_size(record: RawRecord, settings: Settings) -> None:
+    if record.value is not None and len(record.value) > settings.max_record_bytes:
+        detail = (
+            f"{_place(record)}: it has {len(record.value)} bytes, more than max_record_bytes = "
+            f"{settings.max_record_bytes}; mend the producer, or raise the limit for every role"
+        )
+        raise BadRecordError("record_too_large", detail)
 
 
 def _check(record: RawRecord, task: str, text: str, settings: Settings) -> None:
@@ -149,14 +182,15 @@ def _bad(record: RawRecord, error: ValidationError) -> BadRecordError:
     if record.value is None:
         return BadRecordError("invalid_json", f"{_place(record)}: it has no value (a tombstone)")
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
     if faults[0]["type"] == "json_invalid":
         reason = "invalid_json"
     elif all(fault["loc"] == ("text",) and fault["type"] == "value_error" for fault in faults):
         reason = "empty_text"
+    elif all(fault["loc"] == ("label",) and fault["type"] == "string_too_long" for fault in faults):
+        reason = "label_too_long"
     else:
         reason = "invalid_schema"
-    detail = f"{_place(record)}: {told[:MAX_DETAIL_CHARS]}; mend the producer and send it again"
+    detail = f"{_place(record)}: {told(error)}; mend the producer and send it again"
     return BadRecordError(reason, detail)
 
 

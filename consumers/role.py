@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from consumers.batches import PartitionBatch, Place
+from consumers.health.condition import Condition
 from consumers.publisher import Outgoing
 from schemas.topics import Topic
 
@@ -43,7 +44,14 @@ class RoleHandler(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Finish or abandon the work in hand; publishing and committing still work."""
+        """Finish or abandon the work in hand; publishing and committing still work.
+
+        No batch is handed over after one that is in hand, which may be taken to its end.
+        """
+        ...
+
+    def condition(self) -> Condition:
+        """What there is to know of it now; asked every few seconds, must not block."""
         ...
 
 

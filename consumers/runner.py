@@ -5,40 +5,63 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from consumers.app import FaustApp, create_app
-from consumers.batches import PartitionBatch, Place
+from consumers.batches import Place
+from consumers.handover import LONGEST_PAUSE_SECONDS, Handover, error_of
+from consumers.health.log_ends import LogEnds
+from consumers.health.probes import probed
+from consumers.health.supervisor import Supervisor
+from consumers.health.watchdog import Watchdog
 from consumers.publisher import Publisher
-from consumers.role import RoleHandler
+from consumers.role import RoleHandler, watched
 from consumers.role_kafka import FaustKafka
 from consumers.settings import Settings
 from consumers.shutdown import Deadline
 from consumers.telemetry import Log, get_log
+from consumers.transport import Consumer
 from model.errors import RetryError, StopError
 from schemas.topics import Topic
 
-LONGEST_PAUSE_SECONDS = 30.0
 CONNECT_SECONDS = 60.0
+LEAVE_BATCH_SECONDS = 3.0
+"""For the batch in hand, after the handler has stopped: published is to be committed too."""
 
 
 class _Run:
     """One run of a role: the Faust app, the handler and the error that ends it."""
 
     def __init__(
-        self, app: FaustApp, handler: RoleHandler, *, log: Log, deadline: Deadline
+        self, app: FaustApp, handler: RoleHandler, *, role: str, log: Log, deadline: Deadline
     ) -> None:
         self._app, self._handler, self._log, self._deadline = app, handler, log, deadline
         self._publisher = Publisher(app)
         self._ending = asyncio.Event()
         self._error: Exception | None = None
-        self._held: frozenset[Place] = frozenset()
-        self._next: dict[Place, int] = {}
-        self._turn = 0  # the generation's number changes only after `assigned`
-        self._kafka = FaustKafka(app, self._publisher, held=lambda: self._held, fail=self.fail)
+        self._handover = Handover(handler, log=log, fail=self.fail)
+        self._kafka = FaustKafka(
+            app, self._publisher, held=lambda: self._handover.held, fail=self.fail
+        )
+        settings = app.settings
+        self.supervisor = Supervisor(
+            role=role,
+            consumer=lambda: cast("Consumer", app.consumer),
+            handover=self._handover,
+            condition=handler.condition,
+            ends=LogEnds(settings, role=role),
+            watchdog=Watchdog(settings.stall_seconds, settings.work_stall_seconds),
+            log=log,
+            fail=self.fail,
+        )
         app.conveyor = self
 
     # What Faust tells (Rebalanced).
+
+    @property
+    def turn(self) -> int:
+        """Of the handover."""
+        return self._handover.turn
 
     def fail(self, error: Exception) -> None:
         """Drain, and end with this error, unless there is one already."""
@@ -48,37 +71,37 @@ class _Run:
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         self._log.info("assigned", partitions=_named(partitions))
-        self._turn += 1
-        self._next.clear()
-        await self._guarded(self._handler.assigned(partitions))
-        self._held = partitions
+        await self._handover.assigned(partitions)
+        self.supervisor.tell(assigned=True)
 
     async def revoked(self, partitions: frozenset[Place]) -> None:
         self._log.info("revoked", partitions=_named(partitions))
-        self._turn += 1
-        self._held = self._held - partitions
-        await self._guarded(self._handler.revoked(partitions))
+        self.supervisor.tell(assigned=False)
+        await self._handover.revoked(partitions)
 
     # The run.
 
     def end(self) -> None:
         """Begin to drain; the process ends within `shutdown_seconds`, drained or not."""
+        self.supervisor.tell(state="draining")
         self._ending.set()
         self._deadline.start(self._overdue)
 
     async def run(self, topics: Sequence[str]) -> Exception | None:
         """Run until told to end; returns the error that ended it, if one did."""
         agent = self._app.agent(self._app.topic(*topics, value_serializer="raw", acks=False))
-        agent(self._consume)
+        agent(self._handover.take)
         if not await self._connected(topics):
             await self._publisher.stop()
             return self._error
         self._log.info("role_started", topics=list(topics), group=self._app.conf.id)
         await self._start()
         if not self._ending.is_set():
+            self.supervisor.tell(state="running")
+            watching = watched(asyncio.create_task(self.supervisor.run()), self._kafka)
             starting = asyncio.create_task(self._app.start())
             await self._until_over(starting)
-            await self._drain(starting)
+            await self._drain(starting, watching)
         else:
             await self._guarded(self._handler.stop())
         await self._app.stop()
@@ -103,7 +126,7 @@ class _Run:
         """Start the handler, again after a pause where it says so."""
         pause = 0.2
         while not self._ending.is_set():
-            error = await _error_of(self._handler.start(self._kafka))
+            error = await error_of(self._handler.start(self._kafka))
             if not isinstance(error, RetryError):
                 if error is not None:
                     self.fail(error)
@@ -111,14 +134,27 @@ class _Run:
             self._log.warning("start_retried", error=str(error), pause_seconds=pause)
             pause = await self._pause(pause)
 
-    async def _drain(self, starting: "asyncio.Task[Any]") -> None:
+    async def _drain(self, starting: "asyncio.Task[Any]", watching: "asyncio.Task[None]") -> None:
+        """Let go of everything, in the order that loses and repeats nothing.
+
+        1. Fetch nothing more, and watch no longer.
+        2. The handler finishes or abandons what is in hand, publishes and commits.
+        3. So does the batch that it was taking; then nothing is committed any more.
+
+        Leaving the group follows, with the consumer: others get the partitions at once.
+        """
         self._log.info("role_stopping")
         self.end()
+        # 1.
         self._app.consumer.stop_flow()
+        self._handover.close()
+        watching.cancel()
+        # 2.
         await self._guarded(self._handler.stop())
-        self._held = frozenset()
+        # 3.
+        await self._handover.end(within_seconds=LEAVE_BATCH_SECONDS)
         starting.cancel()
-        await asyncio.wait({starting})
+        await asyncio.wait({starting, watching})
 
     async def _connected(self, topics: Sequence[str]) -> bool:
         """Start the producer, which shows whether broker and topics are there."""
@@ -139,45 +175,13 @@ class _Run:
                 return True
         return False
 
-    async def _consume(self, stream: Any) -> None:
-        """The Faust agent: one batch at a time, none of an older generation."""
-        async for event in stream.noack().events():
-            batch: PartitionBatch = event.message.value
-            pause = 0.1
-            while (fresh := self._fresh(batch)) is not None:
-                turn = self._turn
-                error = await _error_of(self._handler.batch(fresh))
-                if error is None:
-                    # What was handed over before a rebalance is read again.
-                    if turn == self._turn:
-                        self._next[fresh.place] = fresh.records[-1].offset + 1
-                    break
-                if not isinstance(error, RetryError):
-                    self.fail(error)
-                    return
-                self._log.warning("batch_retried", error=str(error), pause_seconds=pause)
-                pause = await self._pause(pause)
-
-    def _fresh(self, batch: PartitionBatch) -> PartitionBatch | None:
-        """What the handler has not seen of a batch of the present generation."""
-        current = self._app.consumer_generation_id == batch.generation and not self._ending.is_set()
-        if not current or batch.place not in self._held:
-            return None
-        known = self._next.get(batch.place, 0)
-        if batch.records[0].offset >= known:
-            return batch
-        left = [record for record in batch.records if record.offset >= known]
-        return (
-            PartitionBatch(batch.topic, batch.partition, left, batch.generation) if left else None
-        )
-
     async def _pause(self, seconds: float) -> float:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._ending.wait(), seconds)
         return min(2 * seconds, LONGEST_PAUSE_SECONDS)
 
     async def _guarded(self, work: Awaitable[None]) -> None:
-        error = await _error_of(work)
+        error = await error_of(work)
         if error is not None:
             self.fail(error)
 
@@ -206,9 +210,10 @@ def run_role(
 
     async def run() -> Exception | None:
         app = create_app(settings, role=role, start_at="latest" if from_latest else "earliest")
-        one = _Run(app, handler, log=log, deadline=deadline)
+        one = _Run(app, handler, role=role, log=log, deadline=deadline)
         _on_signals(one.end)
-        return await one.run([settings.topic(topic.name) for topic in topics])
+        with probed(settings, one.supervisor, log=log):
+            return await one.run([settings.topic(topic.name) for topic in topics])
 
     try:
         error = asyncio.run(run())
@@ -225,20 +230,6 @@ def _on_signals(end: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-
-
-async def _error_of(work: Awaitable[None]) -> Exception | None:
-    """Await something; whatever it raises is the result, since a role ends with any error."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.wait({task})
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
-    if task.cancelled():
-        return StopError("a piece of work of the role was cancelled; a restart goes on")
-    error = task.exception()
-    return error if isinstance(error, Exception) else None
 
 
 def _log_failure(log: Log, error: Exception) -> None:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from model.config import TaskConfig
 from model.errors import ConfigError
 from schemas.base import TaskName
+from schemas.topics import MAX_RECORD_BYTES
 
 
 class TasksFile(BaseModel):
@@ -58,12 +59,20 @@ class Settings(BaseSettings):
     """YAML file with `defaults` and `tasks`."""
     strict_tasks: bool = False
     """Only tasks named in the YAML file are accepted; records of others are dead letters."""
+    max_record_bytes: Annotated[int, Field(ge=1024)] = MAX_RECORD_BYTES
+    """Larger records, which a compressed batch can hold, are dead letters, unread. A text takes up
+    to 12 bytes a character in JSON: raise this with `max_text_chars`."""
     max_text_chars: Annotated[int, Field(ge=1)] = 20_000
     """Longer texts are dead letters."""
+    max_label_chars: Annotated[int, Field(ge=1, le=200)] = 200
+    """Records with longer labels are dead letters; no label may be longer than 200 characters."""
     flood_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The role stops when more than this share of the last `flood_records` records is bad."""
     flood_records: Annotated[int, Field(ge=10)] = 1000
     """Records over which `flood_ratio` is taken."""
+    flood_in_a_row: Annotated[int, Field(ge=0)] = 500
+    """The role stops when more than so many records of a partition are bad one after the other;
+    0 is no limit."""
     wait_for_model_seconds: Annotated[float, Field(ge=0)] = 300.0
     """How long a text of a task without a version is held before it is a dead letter."""
     max_attempts: Annotated[int, Field(ge=1)] = 5
@@ -71,6 +80,15 @@ class Settings(BaseSettings):
     max_failed_windows: Annotated[int, Field(ge=1)] = 5
     """Windows that may fail one after the other with the same error; then training stops, since
     every further window would be lost to it."""
+    prune_minutes: Annotated[float, Field(ge=0)] = 60.0
+    """The train role removes what no kept version needs after a round, at most so often; 0 leaves
+    that to `freshet models prune`."""
+    max_artifact_bytes: Annotated[int, Field(ge=1)] = 2 * 2**30
+    """A follower refuses a version with a larger graph; 2 GiB is the most that one file of ONNX can
+    have."""
+    max_tokenizer_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
+    """A follower refuses a version with a larger tokenizer, which takes many times its size in
+    memory."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of torch and onnxruntime in one process; 0 takes every core."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -80,10 +98,25 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[float, Field(gt=0)] = 20.0
     """Longest time for draining and leaving; then a role ends with status 1. Give whoever stops it
     (`terminationGracePeriodSeconds`) more."""
+    stall_seconds: Annotated[float, Field(ge=1)] = 60.0
+    """How long a partition with records to read, or the event loop, may stand still. Then the role
+    seeks back to what it committed, joins its group anew, and at last ends with status 1."""
+    work_stall_seconds: Annotated[float, Field(ge=1)] = 600.0
+    """How long work in hand (a fit, an upload, answers) may give no sign of getting on; more than a
+    store or a broker may keep it waiting."""
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Port of `/live`, `/ready` and `/status` over HTTP; 0: none."""
+    health_host: str = "127.0.0.1"
+    """Address that `health_port` listens on; `0.0.0.0` for probes from outside."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal, else `json`."""
     tasks_file: Annotated[TasksFile, Field(exclude=True)] = TasksFile()
+
+    @property
+    def finish_seconds(self) -> float:
+        """Time for the work in hand when a role is told to stop; the rest is for leaving."""
+        return self.shutdown_seconds / 2
 
     @property
     def broker_given(self) -> bool:
@@ -158,6 +191,12 @@ def _misspelt() -> list[str]:
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     """The environment for a role started from here: this process's own, then `overrides`."""
     return {**os.environ, **overrides}
+
+
+def extend_environment(values: Mapping[str, str]) -> None:
+    """Set what is not set in this process, for libraries that read it as they start."""
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
 
 
 def _read_tasks(path: Path) -> TasksFile:

@@ -20,11 +20,11 @@ from rich.console import Console
 from consumers.broker.clients import kafka_python_options
 from consumers.settings import Settings
 from model.errors import RetryError, StopError
-from schemas.topics import CONTROL, MODEL_VERSIONS, TOPICS, Topic
+from schemas.topics import CONTROL, MODEL_VERSIONS, REDRIVEN, TOPICS, Topic
 
 DAY_MS = 86_400_000
 NOT_FOUND = 3  # UNKNOWN_TOPIC_OR_PARTITION
-ONE_PARTITION = (MODEL_VERSIONS, CONTROL)
+ONE_PARTITION = (MODEL_VERSIONS, CONTROL, REDRIVEN)
 """Few records, read whole by every follower: one partition keeps all of them in one order."""
 
 

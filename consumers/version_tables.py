@@ -57,11 +57,20 @@ def facts(entry: LineageEntry) -> list[tuple[str, str]]:
         ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in found.seconds.items())),
         ("encoder", encoder.digest if encoder else "-"),
         ("head", entry.version.head.sha256 if entry.version else "-"),
+        ("forgot", _forgot(entry)),
         ("set apart", ", ".join(map(str, entry.set_apart)) or "-"),
         ("attempt", entry.attempt),
         ("seed", str(entry.seed)),
         ("committed at", entry.created_at.isoformat()),
     ]
+
+
+def _forgot(entry: LineageEntry) -> str:
+    held = entry.forgetting
+    if held is None:
+        return "-"
+    denied = f"denied since the first: {len(held.ids)} ids, {len(held.texts)} texts"
+    return f"{held.num_learned} learned, {held.num_held_out} held out; {denied}"
 
 
 def _number(sequence: int | None) -> str:

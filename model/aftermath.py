@@ -64,8 +64,7 @@ class Aftermath:
         news = replace(row, features=features, weight=1.0)
         if back is None:
             return [news]
-        weight = -min(1.0, back.weight)
-        return [replace(back, weight=weight, sequence=row.sequence), news]
+        return [replace(back, weight=-back.weight, sequence=row.sequence), news]
 
     def _taken_back(self) -> list[Row]:
         """Rows that gave way to another id since; none where the journal has begun to forget."""
@@ -74,7 +73,7 @@ class Aftermath:
             return []
         gone = [row for row in self.then.journal if self.now.journal.get(row.id) is None]
         backs = [back for row in gone if (back := counted(row, self.then)) is not None]
-        return [replace(b, weight=-min(1.0, b.weight), sequence=blamed[-1]) for b in backs]
+        return [replace(b, weight=-b.weight, sequence=blamed[-1]) for b in backs]
 
     def _features(self) -> dict[str, Features]:
         """Features under the version's encoder of the records that came after it, by id."""

@@ -10,23 +10,22 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import obstore
-from obstore.exceptions import AlreadyExistsError as ObstoreExistsError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import ObjectStore, from_url
 
 from model.errors import (
-    AlreadyExistsError,
     ArtifactRefusedError,
     ConfigError,
     NotFoundError,
-    StoreUnavailableError,
 )
+from model.store_faults import faults, first_line, write_faults
 from schemas.model_version import ARTIFACT_PATH, Artifact
 
 MAX_ARTIFACT_BYTES = 8 * 2**30
@@ -36,6 +35,16 @@ LEFT_OVER_SECONDS = 24 * 3600.0
 
 _STAGING = ".staging"  # no artifact path starts with a dot, so it is never listed
 _CONNECT_SECONDS, _REQUEST_SECONDS, _RETRIES = 5, 120, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file as the store lists it."""
+
+    path: str
+    size_bytes: int
+    modified: datetime
+    """When it was written last, aware, by the store's clock."""
 
 
 class ArtifactReader(Protocol):
@@ -55,7 +64,8 @@ class ArtifactStore:
     """Whole files under one root, which several processes may use at once.
 
     Every method blocks, and raises `StoreUnavailableError` where the store does not answer, refuses
-    or has no room. Credentials and endpoints come from where each cloud's own tools find them.
+    or has no room. Credentials and endpoints come from where each cloud's own tools find them. In a
+    local folder only plain files under the root are read: a link that leads out of it is refused.
 
     Args:
         uri: a folder (a relative one counts from the working directory), `file://`, `s3://`,
@@ -78,7 +88,7 @@ class ArtifactStore:
     def put(self, path: str, data: bytes) -> Artifact:
         """Write a file, in place of what was there, and return what proves it."""
         _check(path)
-        with _write_faults(path):
+        with write_faults(path):
             self._write(path, data, create=False)
         return artifact_of(path, data)
 
@@ -92,7 +102,7 @@ class ArtifactStore:
             AlreadyExistsError: there is one; it is unchanged.
         """
         _check(path)
-        with _write_faults(path):
+        with write_faults(path):
             self._write(path, data, create=True)
         return artifact_of(path, data)
 
@@ -101,16 +111,17 @@ class ArtifactStore:
 
         Raises:
             NotFoundError: there is none.
+            ArtifactRefusedError: it is no plain file under the root.
         """
-        _check(path)
-        with _faults(path):
+        self._check_place(path)
+        with faults(path):
             return bytes(obstore.get(self._store, path).bytes())
 
     def fetch(self, artifact: Artifact) -> bytes:
         """The bytes of a file, proven to be those that the artifact names."""
-        _check(artifact.path)
+        self._check_place(artifact.path)
         try:
-            with _faults(artifact.path):
+            with faults(artifact.path):
                 found = obstore.get(self._store, artifact.path)
                 _check_size(artifact, found.meta["size"])
                 data = bytes(found.bytes())
@@ -124,19 +135,63 @@ class ArtifactStore:
         """Every path below the folder `prefix`, in order of their names; those past `after`."""
         if prefix:
             _check(prefix)
-        with _faults(prefix):
+        with faults(prefix):
             found = obstore.list(self._store, prefix or None, offset=after).collect()
         return sorted(meta["path"] for meta in found if ARTIFACT_PATH.fullmatch(meta["path"]))
+
+    def listed(self, prefix: str, *, after: str | None = None) -> tuple[Stored, ...]:
+        """Every file below the folder `prefix`, in order of their names; those past `after`."""
+        _check(prefix)
+        with faults(prefix):
+            found = obstore.list(self._store, prefix, offset=after).collect()
+        held = (meta for meta in found if ARTIFACT_PATH.fullmatch(meta["path"]))
+        stored = (Stored(meta["path"], meta["size"], meta["last_modified"]) for meta in held)
+        return tuple(sorted(stored, key=lambda each: each.path))
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The names of the folders in the folder `prefix`, sorted."""
+        _check(prefix)
+        with faults(prefix):
+            found = obstore.list_with_delimiter(self._store, prefix)
+        return tuple(sorted(path.rsplit("/", 1)[-1] for path in found["common_prefixes"]))
+
+    def holds(self, path: str) -> bool:
+        """Whether there is a file of this name."""
+        _check(path)
+        try:
+            with faults(path):
+                obstore.head(self._store, path)
+        except NotFoundError:
+            return False
+        return True
 
     def delete(self, prefix: str) -> None:
         """Remove the file `prefix` and everything below it; nothing there is no fault."""
         _check(prefix)
         for path in (*self.list(prefix), prefix):
-            try:
-                with _faults(path):
-                    obstore.delete(self._store, path)
-            except NotFoundError:
-                continue  # another process removed it, or `prefix` is a folder
+            self.remove(path)
+
+    def remove(self, path: str) -> None:
+        """Remove one file; that it is gone already, or a folder, is no fault."""
+        _check(path)
+        with suppress(NotFoundError), faults(path):
+            obstore.delete(self._store, path)
+
+    def _check_place(self, path: str) -> None:
+        """Check that a path leads to a plain file under the root, where it leads anywhere.
+
+        A pipe would be waited on for ever, and a link may lead to what no version ever wrote.
+        """
+        _check(path)
+        if self._folder is None or not os.path.lexists(self._folder / path):
+            return
+        leads_to = Path(os.path.realpath(self._folder / path))
+        if not leads_to.is_relative_to(os.path.realpath(self._folder)):
+            msg = f"{path}: it leads to {leads_to}, which is not in {self.uri}"
+            raise ArtifactRefusedError(msg)
+        if not leads_to.is_file():
+            msg = f"{path}: it is no plain file in {self.uri}"
+            raise ArtifactRefusedError(msg)
 
     def _write(self, path: str, data: bytes, *, create: bool) -> None:
         if self._folder is None:
@@ -213,31 +268,8 @@ def _open(uri: str, folder: Path | None) -> ObjectStore:
             retry_config={"max_retries": _RETRIES},
         )
     except (ObstoreError, OSError, ValueError) as e:
-        msg = f"store is {uri!r}: {_first_line(e)}"
+        msg = f"store is {uri!r}: {first_line(e)}"
         raise ConfigError(msg) from e
-
-
-@contextmanager
-def _faults(path: str) -> Iterator[None]:
-    """Turn the faults of obstore and of the disk into this project's."""
-    try:
-        yield
-    except FileNotFoundError as e:
-        raise NotFoundError(f"{path}: not found") from e
-    except ObstoreExistsError as e:
-        raise AlreadyExistsError(f"{path}: exists") from e
-    except (ObstoreError, OSError) as e:
-        raise StoreUnavailableError(f"{path}: {_first_line(e)}") from e
-
-
-@contextmanager
-def _write_faults(path: str) -> Iterator[None]:
-    """The same for a write, which looks for nothing: its folder went while it was at work."""
-    try:
-        with _faults(path):
-            yield
-    except NotFoundError as e:
-        raise StoreUnavailableError(f"{path}: cannot write: {_first_line(e)}") from e
 
 
 def _sweep(staging: Path) -> None:
@@ -258,7 +290,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -20,7 +20,8 @@ def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, 
     """The journal rows of an increment: what it takes back, then what it brings.
 
     An old row is taken back with a negative weight only where it counts in the statistics; a
-    held-out or set-apart one just gives way to the new row of its id.
+    held-out or set-apart one just gives way to the new row of its id. It goes with its whole
+    weight, also where it stood for others: nothing of a record may stay that no row tells of.
 
     Args:
         intake: its records (N).
@@ -28,7 +29,7 @@ def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, 
         state: the state before.
     """
     back = (
-        replace(held, weight=-min(1.0, held.weight), sequence=state.sequence)
+        replace(held, weight=-held.weight, sequence=state.sequence)
         for old in intake.taken_back
         if (held := counted(old, state)) is not None
     )

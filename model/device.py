@@ -1,9 +1,20 @@
-"""Where and with how many threads torch runs."""
+"""Where and with how many threads models run."""
 
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+
+import onnxruntime
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from model.environment import Environment
 from model.errors import ConfigError
 from model.onnx_session import Device
+
+_COMPUTING = ("numpy", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
 
 def resolve_device(name: Device) -> torch.device:
@@ -29,3 +40,38 @@ def cap_threads(threads: int) -> None:
     """Limit torch to so many threads on the CPU; 0 leaves its own choice, every core."""
     if threads:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def threads_as_in(environment: Environment | None, *, threads: int = 0) -> Iterator[None]:
+    """Compute on as many threads as then, while the body runs; `threads` above 0 wins."""
+    before = torch.get_num_threads()
+    wanted = threads or (environment.threads if environment else 0)
+    blas = threads or (environment.blas_threads if environment else 0)
+    try:
+        cap_threads(wanted)
+        with threadpool_limits(limits=blas or None, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def environment_of(device: torch.device) -> Environment:
+    """The environment of this process, where models run on `device`."""
+    blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    named = (f"{b['internal_api']} {b['version']} {b.get('architecture', '')}" for b in blas)
+    return Environment(
+        device="cpu" if device.type == "cpu" else f"cuda: {torch.cuda.get_device_name(device)}",
+        threads=torch.get_num_threads(),
+        blas_threads=max((pool["num_threads"] for pool in blas), default=0),
+        blas=", ".join(sorted(name.strip() for name in named)),
+        processor=f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        versions=_versions(),
+    )
+
+
+@cache
+def _versions() -> Mapping[str, str]:
+    found = {name: metadata.version(name) for name in _COMPUTING}
+    # Its distribution goes by the name of its build.
+    return {"python": platform.python_version(), "onnxruntime": onnxruntime.__version__, **found}

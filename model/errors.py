@@ -33,6 +33,10 @@ class AlreadyExistsError(RetryError):
     """Somebody created this name first; read what it holds and decide again."""
 
 
+class CondemnedError(RetryError):
+    """What a round would name is being pruned at this moment; a little later it is made anew."""
+
+
 class TipMovedError(RetryError):
     """Another worker extended the lineage first; read the new tip and try again."""
 

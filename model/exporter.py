@@ -1,13 +1,14 @@
 """Turns an encoder into files of the store, once, and proves heads against it."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.artifacts import ArtifactStore
 from model.encoder import Encoder, Features
 from model.head import LinearHead
-from model.lineage import EncoderRef
+from model.lineage import EncoderRef, encoder_folder
 from model.onnx_export import ParityProver, encoder_graph, load_template
+from model.store import Store
 
 MOST_PROVERS = 4
 """Encoders whose sessions stay open between increments, about 100 MB each for MiniLM."""
@@ -22,7 +23,7 @@ class Exporter:
         threads: of onnxruntime while it proves.
     """
 
-    def __init__(self, store: ArtifactStore, cache: Path, *, threads: int) -> None:
+    def __init__(self, store: Store, cache: Path, *, threads: int) -> None:
         self._store = store
         self._cache = cache
         self._threads = threads
@@ -30,17 +31,24 @@ class Exporter:
         self._provers: dict[str, ParityProver] = {}
 
     def prepare(self, encoder: Encoder) -> EncoderRef:
-        """Export the encoder by rewriting its architecture's template; store its files, once."""
-        if encoder.digest in self._refs:
-            return self._refs[encoder.digest]
-        folder = f"encoders/{encoder.digest}"
+        """Export the encoder by rewriting its architecture's template; store its files, once.
+
+        They may have been pruned since: what is not there is written again.
+        """
+        held = self._refs.get(encoder.digest)
+        if held is not None and all(self._store.holds(path) for path in held.paths()):
+            return held
+        folder = encoder_folder(encoder.digest)
         graph = self._graph(encoder)
         contents = encoder.files()
         files = {name: self._store.put(f"{folder}/{name}", data) for name, data in contents.items()}
+        # Another release of torch may write another graph of the same encoder: it must not take the
+        # place of one that was announced with its digest.
+        named = f"encoder-{hashlib.sha256(graph).hexdigest()[:16]}.onnx"
         ref = EncoderRef(
             digest=encoder.digest,
             files=files,
-            graph=self._store.put(f"{folder}/encoder.onnx", graph),
+            graph=self._store.put(f"{folder}/{named}", graph),
             tokenizer=files["tokenizer.json"],
         )
         self._refs[encoder.digest] = ref

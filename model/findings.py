@@ -1,6 +1,6 @@
 """What a round found and decided, before it is written down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Self
@@ -12,7 +12,7 @@ from model.evaluate import Judgement
 from model.gain import NOTHING, Gain
 from model.holdout import HoldoutRow
 from model.journal import Row
-from model.lineage import LineageEntry, Rollback
+from model.lineage import Forgetting, LineageEntry, Rollback
 from schemas.base import Span
 from schemas.evaluation import Comparison, Outcome, RecordCounts, SliceAccuracy
 from schemas.metrics import ClassificationMetrics
@@ -24,7 +24,7 @@ _NOTHING = Comparison(num_records=0)
 class Findings:
     """The outcome of a round, its evidence, and what of the state changed."""
 
-    kind: Literal["increment", "refresh", "rollback"]
+    kind: Literal["increment", "refresh", "rollback", "forget"]
     outcome: Outcome
     reason: str
     config: TaskConfig
@@ -32,9 +32,11 @@ class Findings:
     windows: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
     refresh_reads: tuple[Span, ...] = ()
+    refresh_lost: tuple[Span, ...] = ()
     covered: float | None = None
     counts: RecordCounts = field(default_factory=RecordCounts)
     trained_through: dict[str, int]
+    refused: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     last_appended_at: datetime | None = None
     prequential_accuracy: float | None = None
     new: Comparison = _NOTHING
@@ -62,6 +64,12 @@ class Findings:
     restored: LineageEntry | None = None
     """A rollback: the entry whose version is announced again; it was exported and proven then."""
     rollback: Rollback | None = None
+    forgetting: Forgetting | None = None
+    """What was forgotten, and the whole deny list after it."""
+    solved: bool = False
+    """Outside of a promotion: a head was solved that serves, to be exported and proven."""
+    fitted_from: str | None = None
+    """A refresh: digest of the encoder that it started from, where that was not the champion's."""
 
     def judged(self, found: Judgement) -> Self:
         """The same with what the gate decided, and on which evidence."""

@@ -7,6 +7,7 @@ from model.lineage import LineageEntry
 from schemas.evaluation import Comparison, Outcome, SliceAccuracy
 
 _WINDOW = "window:"
+_SERVES = (Outcome.PROMOTED, Outcome.FORGOTTEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +73,5 @@ def _by_window(entry: LineageEntry) -> dict[int, float]:
 
 
 def _of_what_serves(entry: LineageEntry, found: Comparison | SliceAccuracy) -> float | None:
-    """The candidate's where it was promoted, else the champion's, which goes on serving."""
-    return found.candidate if entry.outcome is Outcome.PROMOTED else found.champion
+    """The candidate's where it serves, promoted or not, else the champion's, which serves on."""
+    return found.candidate if entry.outcome in _SERVES else found.champion

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 
 from model.config import HoldoutConfig, TaskConfig
 from model.data import Record
-from model.errors import RejectError
+from model.denied import NOTHING, DenyList
 from model.journal import Journal, Row
+from model.label_limits import LabelLimits
 from model.splits import Part, split_of, text_hash
 from schemas.evaluation import RecordCounts
-
-
-class TooManyLabelsError(RejectError):
-    """An update would add more labels than the task allows: most likely a fault of the producer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,8 @@ class Intake:
     trained_through: dict[str, int]
     labels: tuple[str, ...]
     """Known labels with the new ones behind, in order of arrival."""
+    refused: Mapping[str, tuple[int, ...]]
+    """Per `topic/partition`: offsets of the records whose labels are beyond the limits."""
 
 
 def take_in(
@@ -45,11 +44,13 @@ def take_in(
     trained_through: Mapping[str, int],
     split: HoldoutConfig,
     config: TaskConfig,
+    denied: DenyList = NOTHING,
 ) -> Intake:
-    """Trim, recognise duplicates and corrections, and split.
+    """Trim, refuse labels beyond the limits, recognise duplicates and corrections, and split.
 
     A record below `trained_through` is accounted for by an earlier entry. An id that is known with
     the same label is a duplicate; with another label it is a correction, and the newest one counts.
+    A record whose label is refused is as if it had not come: its id stays unknown.
 
     Args:
         windows: `topic/partition`, end offset (exclusive) and records of each window, in order.
@@ -58,22 +59,27 @@ def take_in(
         trained_through: per `topic/partition`.
         split: salt and share of the holdout, as frozen with the task.
         config: limits.
-
-    Raises:
-        TooManyLabelsError: more new labels than `max_new_labels`.
+        denied: what must not be learned: it is passed over, whatever its label.
     """
     through = dict(trained_through)
+    limits = LabelLimits(labels, max_new=config.max_new_labels, max_all=config.max_labels)
+    refused: dict[str, list[int]] = {}
     fresh: dict[str, Record] = {}
-    trimmed = duplicates = 0
+    trimmed = duplicates = passed_over = 0
     taken_back: dict[str, Row] = {}
     for place, end, records in windows:
         below = through.get(place, 0)
         through[place] = max(below, end)
+        limits.next_window()
         for record in records:
             known = journal.get(record.id)
             in_hand = fresh.get(record.id)
             if record.offset < below:
                 trimmed += 1
+            elif denied and denied.denies(record):
+                passed_over += 1
+            elif not limits.admits(record.label):
+                refused.setdefault(place, []).append(record.offset)
             elif in_hand is not None:
                 # The same id twice in one update: the newest label counts, the other is a repeat.
                 duplicates += 1
@@ -99,13 +105,22 @@ def take_in(
         learned=sum(item.part == "learn" for item in taken),
         held_out=sum(item.part != "learn" for item in taken),
         duplicates=duplicates,
+        skipped=passed_over,
+        denied=passed_over,
         trimmed=trimmed,
+        refused=sum(map(len, refused.values())),
         corrected=corrected,
         conflicting=conflicting,
         repeated=sum(item.record.id in repeats for item in taken),
     )
-    grown = _grown(labels, taken, limit=config.max_new_labels)
-    return Intake(taken, tuple(taken_back.values()), counts, through, grown)
+    return Intake(
+        taken,
+        tuple(taken_back.values()),
+        counts,
+        through,
+        tuple(dict.fromkeys((*labels, *(item.record.label for item in taken)))),
+        {place: tuple(offsets) for place, offsets in refused.items()},
+    )
 
 
 def _placed(record: Record, split: HoldoutConfig) -> Taken:
@@ -139,15 +154,3 @@ def _known_texts(
 def _id_and_label(known: Taken | Row) -> tuple[str, str]:
     record = known.record if isinstance(known, Taken) else known
     return record.id, record.label
-
-
-def _grown(labels: tuple[str, ...], taken: Sequence[Taken], *, limit: int) -> tuple[str, ...]:
-    grown = dict.fromkeys((*labels, *(item.record.label for item in taken)))
-    added = len(grown) - len(labels)
-    if added > limit:
-        msg = (
-            f"these windows would add {added} labels to the {len(labels)} known, more than "
-            f"max_new_labels={limit}; mend the producer or raise the limit"
-        )
-        raise TooManyLabelsError(msg)
-    return tuple(grown)

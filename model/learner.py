@@ -1,17 +1,22 @@
 """Keeps tasks warm between rounds and runs their recipes against a store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model.artifacts import ArtifactStore
+from model.clean_start import CleanStart, clean_start
 from model.config import EncoderConfig, TaskConfig
 from model.data import Log, Progress
+from model.denied import DenyList, deny_list
 from model.due import refresh_due
 from model.encoder import Encoder
+from model.errors import ArtifactRefusedError
 from model.exporter import Exporter
+from model.failure import failed_refresh, failed_windows
 from model.feature_cache import FeatureCache
 from model.findings import Findings
+from model.forget import forget
 from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.onnx_session import Device
 from model.refresh import refresh
@@ -19,8 +24,9 @@ from model.release import Clock, Round, commit_round
 from model.rollback import RollbackRefusedError, roll_back, version_to_restore
 from model.state import TaskState, fresh_state, load_state
 from model.stopwatch import Stopwatch
+from model.store import Store
+from model.traces import Traces
 from model.update import WindowRecords, increment
-from schemas.evaluation import Outcome, RecordCounts
 from schemas.window import TrainingWindow
 
 
@@ -41,7 +47,8 @@ class Learner:
 
     Args:
         store: where versions live.
-        cache: folder of this machine for graph templates, and features while a refresh runs.
+        cache: folder of this machine for graph templates.
+        features: folder for features while a refresh runs; None is one in `cache`.
         device: where models run.
         threads: of onnxruntime while it proves; 0 is its own choice.
         progress: told how far a round is.
@@ -50,20 +57,21 @@ class Learner:
 
     def __init__(
         self,
-        store: ArtifactStore,
+        store: Store,
         *,
         cache: Path,
         device: Device,
         threads: int,
         progress: Progress,
         clock: Clock = wall_clock,
+        features: Path | None = None,
     ) -> None:
         self._store = store
         self._device = device
         self._progress = progress
         self._clock = clock
         self._exporter = Exporter(store, cache, threads=threads)
-        self._feature_cache = FeatureCache(cache / "features")
+        self._feature_cache = FeatureCache(features or cache / "features")
         self._states: dict[str, TaskState] = {}
         self._base_models: dict[EncoderConfig, Encoder] = {}
 
@@ -115,9 +123,16 @@ class Learner:
         through = state.tip.trained_through if state.tip else {}
         return [w for w in windows if w.span.end > through.get(w.span.place, 0)]
 
-    def refresh(self, task: str, why: str, log: Log, config: TaskConfig) -> LineageEntry:
-        """Refresh the encoder; see `model.refresh.refresh`."""
+    def refresh(
+        self, task: str, why: str, log: Log, config: TaskConfig, *, erases: bool = False
+    ) -> LineageEntry:
+        """Refresh the encoder; see `model.refresh.refresh`.
+
+        With `erases`, from an encoder that was never tuned on what is denied, where the champion's
+        may have been.
+        """
         lineage, state = Lineage(self._store, task), self.state(task, config)
+        clean = clean_start(lineage, state.tip) if erases else None
         done = refresh(
             state,
             why=why,
@@ -128,8 +143,40 @@ class Learner:
             cache=self._feature_cache,
             progress=self._progress,
             clock=self._clock,
+            start=self._ancestor(clean, config) if clean else None,
         )
         return self._keep(task, done)
+
+    def owes_refresh(self, task: str, config: TaskConfig) -> bool:
+        """Whether the task's encoder may have been tuned on what is denied."""
+        return clean_start(Lineage(self._store, task), self.state(task, config).tip) is not None
+
+    def forget(
+        self,
+        task: str,
+        denied: DenyList,
+        config: TaskConfig,
+        *,
+        who: str,
+        why: str,
+        unseen: bool = False,
+        dry_run: bool = False,
+    ) -> tuple[Traces, LineageEntry | None]:
+        """Forget records and never learn them again; see `model.forget.forget`."""
+        lineage, state = Lineage(self._store, task), self.state(task, config)
+        traces, done = forget(
+            state,
+            denied,
+            who=who,
+            why=why,
+            unseen=unseen,
+            dry_run=dry_run,
+            config=config,
+            lineage=lineage,
+            exporter=self._exporter,
+            clock=self._clock,
+        )
+        return traces, self._keep(task, done) if done else None
 
     def rollback(
         self,
@@ -163,38 +210,26 @@ class Learner:
         return self._keep(task, done)
 
     def fail(
-        self, task: str, windows: Sequence[TrainingWindow], reason: str, config: TaskConfig
+        self,
+        task: str,
+        windows: Sequence[TrainingWindow],
+        reason: str,
+        config: TaskConfig,
+        *,
+        ends: Mapping[str, int] | None = None,
     ) -> LineageEntry:
-        """Write down that windows cannot be learned; nothing else of the state changes."""
+        """Write down that windows cannot be learned; nothing else of the state changes.
+
+        `ends` is where the log ends; see `model.failure`.
+        """
         state = self.state(task, config)
-        through = dict(state.tip.trained_through) if state.tip else {}
-        for window in windows:
-            end = max(through.get(window.span.place, 0), window.span.end)
-            through[window.span.place] = end
-        findings = Findings(
-            kind="increment",
-            outcome=Outcome.FAILED,
-            reason=reason,
-            config=config,
-            windows=tuple(window.window_id for window in windows),
-            spans=tuple(window.span for window in windows),
-            counts=RecordCounts(skipped=sum(window.num_records for window in windows)),
-            trained_through=through,
-            last_appended_at=max(window.last_appended_at for window in windows),
-        )
-        return self._written_down(task, state, findings)
+        found = failed_windows(state, windows, reason, config, ends=ends)
+        return self._written_down(task, state, found)
 
     def fail_refresh(self, task: str, reason: str, config: TaskConfig) -> LineageEntry:
         """Write down that a refresh did not come about, so that the next is due in its own time."""
         state = self.state(task, config)
-        findings = Findings(
-            kind="refresh",
-            outcome=Outcome.FAILED,
-            reason=reason,
-            config=config,
-            trained_through=dict(state.tip.trained_through) if state.tip else {},
-        )
-        return self._written_down(task, state, findings)
+        return self._written_down(task, state, failed_refresh(state, reason, config))
 
     def _written_down(self, task: str, state: TaskState, findings: Findings) -> LineageEntry:
         """Commit a round that changes nothing but the lineage."""
@@ -232,7 +267,8 @@ class Learner:
 
     def _load(self, lineage: Lineage, tip: LineageEntry | None, config: TaskConfig) -> TaskState:
         if tip is None or tip.encoder is None:
-            return fresh_state(self._base_model(config.encoder), config, tip)
+            fresh = fresh_state(self._base_model(config.encoder), config, tip)
+            return replace(fresh, denied=deny_list(lineage, tip))
         return load_state(
             lineage,
             tip,
@@ -240,6 +276,15 @@ class Learner:
             config,
             encoder_of=lambda ref: self._stored_encoder(ref, config),
         )
+
+    def _ancestor(self, clean: CleanStart, config: TaskConfig) -> Encoder:
+        """Its encoder, or the base model where its files are gone."""
+        try:
+            if clean.encoder is not None:
+                return self._stored_encoder(clean.encoder, config)
+        except ArtifactRefusedError as error:
+            self._progress("ancestor_gone", reason=str(error))
+        return self._base_model(config.encoder)
 
     def _stored_encoder(self, ref: EncoderRef, config: TaskConfig) -> Encoder:
         for encoder in (*_encoders(self._states.values()), *self._base_models.values()):

@@ -5,21 +5,24 @@
     encoders/<digest>/...                    shared by all versions that use it
 
 A version exists when its entry exists, so a crash at any moment leaves at most files that nobody
-names. Two workers cannot fork a lineage: the loser's create fails and it reads the new tip.
+names. Two workers cannot fork a lineage: the loser's create fails and it reads the new tip. Entries
+stay for ever; `model.prune` removes the files that no kept version needs.
 """
 
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from model.artifacts import ArtifactStore
 from model.config import HoldoutConfig, TaskConfig
 from model.drift import Watch
+from model.environment import Environment
 from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
 from model.plan import Plan
+from model.store import Store
 from schemas.base import Count, Label, Span, TaskName
 from schemas.evaluation import EvaluationEvent, Outcome
+from schemas.faults import told
 from schemas.model_version import Artifact, ModelVersion
 
 
@@ -35,6 +38,10 @@ class EncoderRef(_Part):
     graph: Artifact
     tokenizer: Artifact
 
+    def paths(self) -> frozenset[str]:
+        """Of all its files."""
+        return frozenset(each.path for each in (*self.files.values(), self.graph, self.tokenizer))
+
 
 class StateFiles(_Part):
     """Where the state after this entry lies. A file that did not change is named again."""
@@ -44,6 +51,9 @@ class StateFiles(_Part):
     """Parquet: the rows that this round added to or took from what was learned."""
     journal_is_snapshot: bool = False
     """After a refresh the journal holds every row that is still known, with new features."""
+    journal_from: Count | None = None
+    """Sequence of the oldest entry whose journal holds a row that is still known; nothing before it
+    is read. Entries of earlier versions do not say: all back to the last snapshot."""
     holdout: Artifact
     head: Artifact | None
     """safetensors: the head of the version that serves after this entry."""
@@ -79,6 +89,26 @@ class Rollback(_Part):
     why: str
 
 
+class Forgetting(_Part):
+    """Who had what forgotten, and all that the task must not learn again: hashes, never texts."""
+
+    who: str
+    why: str
+    ids: tuple[str, ...]
+    """Hashes of the ids that are denied after this entry; see `model.denied`."""
+    texts: tuple[str, ...]
+    """Hashes of the normalised texts that are denied after this entry."""
+    tuned: tuple[Count, ...] = ()
+    """Sequences of the refreshes whose encoders may have been tuned on any of them."""
+    learned_by: tuple[Count, ...] = ()
+    """Sequences of the versions that learned what this entry forgets."""
+    num_learned: Count = 0
+    """Records that were subtracted from the statistics."""
+    num_held_out: Count = 0
+    num_remembered: Count = 0
+    """Records that left the replay memory."""
+
+
 class LineageEntry(_Part):
     """One round: what was read, what came of it, and where its files lie.
 
@@ -88,15 +118,22 @@ class LineageEntry(_Part):
     task: TaskName
     sequence: Count
     attempt: str
-    kind: Literal["increment", "refresh", "rollback"]
+    kind: Literal["increment", "refresh", "rollback", "forget"]
     trained_through: dict[str, Count]
     """Per `topic/partition`: the offset below which every record is accounted for."""
+    refused: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
+    """Per `topic/partition`: offsets of the records whose labels are beyond the limits of `config`;
+    each is announced as a dead letter."""
     windows: tuple[str, ...]
     spans: tuple[Span, ...]
     refresh_reads: tuple[Span, ...] = ()
     """What a refresh read again."""
+    refresh_lost: tuple[Span, ...] = ()
+    """Those of them that the log did not hold as a whole any more."""
     covered: float | None = None
     """A refresh: share of the learned records that its statistics were recomputed from."""
+    fitted_from: str | None = None
+    """A refresh: digest of the encoder that it started from; None is the champion's."""
     labels: tuple[Label, ...]
     """Known labels, append-only; a rejected candidate's new labels stay known."""
     set_apart: tuple[Count, ...] = ()
@@ -127,6 +164,8 @@ class LineageEntry(_Part):
     """None where nothing was ever learned."""
     config: TaskConfig
     seed: Count
+    environment: Environment | None = None
+    """In which the round was learned; entries of earlier versions do not say."""
     evaluation: EvaluationEvent
     version: ModelVersion | None
     """What is announced; a promoted entry has one."""
@@ -137,6 +176,9 @@ class LineageEntry(_Part):
     """None where the serving version is confirmed."""
     rollback: Rollback | None = None
     """A rollback: what it restores. Its head and statistics are that version's."""
+    forgetting: Forgetting | None = None
+    denied_in: Count | None = None
+    """Sequence of the entry whose `forgetting` has the deny list that holds; None: nothing."""
     created_at: AwareDatetime
 
     @property
@@ -148,7 +190,7 @@ class LineageEntry(_Part):
 class Lineage:
     """The lineage of one task in an object store."""
 
-    def __init__(self, store: ArtifactStore, task: str) -> None:
+    def __init__(self, store: Store, task: str) -> None:
         self.store = store
         self.task = task
         self._folder = f"tasks/{task}/lineage"
@@ -162,7 +204,7 @@ class Lineage:
         Raises:
             StoreUnavailableError: the store does not answer.
         """
-        after = self._path(known.sequence) if known else None
+        after = self.path_of(known.sequence) if known else None
         later = self.store.list(self._folder, after=after)
         return self.entry(_sequence_in(later[-1])) if later else known
 
@@ -177,12 +219,12 @@ class Lineage:
             NotFoundError: there is no such entry.
             ArtifactRefusedError: it is there and cannot be read.
         """
-        path = self._path(sequence)
+        path = self.path_of(sequence)
         raw = self.store.get(path)
         try:
             return LineageEntry.model_validate_json(raw, extra="ignore")
         except ValidationError as error:
-            msg = f"{path} is not a lineage entry: {error}"
+            msg = f"{path} is not a lineage entry: {told(error)}"
             raise ArtifactRefusedError(msg) from error
 
     def back_from(self, entry: LineageEntry) -> Iterator[LineageEntry]:
@@ -198,7 +240,7 @@ class Lineage:
             TipMovedError: somebody else wrote this sequence first.
             StoreUnavailableError: it is not known whether it was written; commit again.
         """
-        path = self._path(entry.sequence)
+        path = self.path_of(entry.sequence)
         try:
             self.store.create(path, entry.model_dump_json(indent=1).encode())
         except AlreadyExistsError as error:
@@ -207,7 +249,8 @@ class Lineage:
                 msg = f"{path} was written by another worker; read the new tip and try again"
                 raise TipMovedError(msg) from error
 
-    def _path(self, sequence: int) -> str:
+    def path_of(self, sequence: int) -> str:
+        """Where an entry lies in the store."""
         return f"{self._folder}/{sequence:08d}.json"
 
 
@@ -215,7 +258,23 @@ def _sequence_in(path: str) -> int:
     return int(path.rsplit("/", 1)[-1].removesuffix(".json"))
 
 
-def tasks_in(store: ArtifactStore) -> list[str]:
+def encoder_folder(digest: str) -> str:
+    """Where an encoder lies, whichever tasks use it."""
+    return f"encoders/{digest}"
+
+
+def attempts_folder(task: str) -> str:
+    """Where the files of a task's rounds lie."""
+    return f"tasks/{task}/attempts"
+
+
+def sequence_of_attempt(attempt: str) -> int | None:
+    """The number that an attempt tries for; None for a name that no attempt has."""
+    number, _, rest = attempt.partition("-")
+    return int(number) if number.isdecimal() and rest else None
+
+
+def tasks_in(store: Store) -> list[str]:
     """The tasks that have a lineage in the store, sorted."""
     paths = store.list("tasks")
     return sorted({path.split("/")[1] for path in paths if "/lineage/" in path})

@@ -7,6 +7,7 @@ from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.contest import contested
 from model.data import Log, Progress
+from model.encoder import Encoder
 from model.evaluate import judge
 from model.exporter import Exporter
 from model.feature_cache import FeatureCache
@@ -16,7 +17,7 @@ from model.lineage import Lineage
 from model.recompute import recomputed
 from model.refit import Refitted
 from model.release import Clock, Round, commit_round
-from model.reread import not_learned, read_again
+from model.reread import Reread, not_learned, read_again
 from model.selection import selection_gain
 from model.state import TaskState
 from model.stopwatch import Stopwatch
@@ -37,13 +38,15 @@ def refresh(
     cache: FeatureCache,
     progress: Progress,
     clock: Clock,
+    start: Encoder | None = None,
 ) -> Round:
     """Fit the encoder on new and replayed records, solve its head anew, prove it, write it down.
 
     1. Read the learned records again, newest rounds first, within the budget: from the log, and
        from the replay memory what it does not hold.
     2. Draw what to fit on: the newest and a replay sample; fit a copy of the encoder,
-       or two under plans that contend.
+       or two under plans that contend. With `start`, of an encoder from before what was forgotten
+       since, under which everything is computed first: no champion teaches what it should not know.
     3. Recompute features, map those whose texts are gone; labels weigh as often as they were seen.
     4. Solve, or take the head that was trained; compare with the champion on records that
        neither encoder nor head learned; decide.
@@ -54,6 +57,8 @@ def refresh(
         RetryError: log or store do not answer.
     """
     watch = Stopwatch()
+    if start is not None:
+        config, state = _owed(config), replace(state, probation=None)
     with watch("read"):  # 1.
         progress("rereading", records=config.refresh.reread_records)
         reread = within_horizon(read_again(state, lineage, log, config=config), config.head)
@@ -64,13 +69,19 @@ def refresh(
         config=config,
         seed=seed_of(lineage.task, state.sequence, reread.spans),
         refresh_reads=reread.spans,
+        refresh_lost=reread.lost,
         trained_through=dict(state.tip.trained_through) if state.tip else {},
+        fitted_from=start.digest if start else None,
     )
     after = state
     if reread.learned:
         with watch("fit"):  # 2.
             contest = contested(
-                state,
+                state
+                if start is None
+                else _beginning(
+                    state, start, reread, config=config, cache=cache, progress=progress
+                ),
                 [record for record, _ in reread.learned],
                 seed=findings.seed,
                 config=config,
@@ -127,6 +138,29 @@ def refresh(
     )
     cache.clear()
     return done
+
+
+def _owed(config: TaskConfig) -> TaskConfig:
+    """Under which what was forgotten does not come back: the gate and the monitor only look on."""
+    changes = {
+        "gate": config.gate.model_copy(update={"obey": False}),
+        "monitor": config.monitor.model_copy(update={"enabled": False}),
+    }
+    return config.model_copy(update=changes)
+
+
+def _beginning(
+    state: TaskState,
+    start: Encoder,
+    reread: Reread,
+    *,
+    config: TaskConfig,
+    cache: FeatureCache,
+    progress: Progress,
+) -> TaskState:
+    """What is known, under another encoder than the champion's, and without a champion."""
+    begun = recomputed(state, start, reread, config=config, cache=cache, progress=progress)
+    return replace(begun.state, head=None)
 
 
 def _candidate_head(refreshed: TaskState, fitted: Refitted, *, config: TaskConfig) -> LinearHead:

@@ -11,17 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from model.announced import evaluation_event, model_version
-from model.errors import FreshetError
+from model.device import environment_of
+from model.errors import ArtifactRefusedError, FreshetError
 from model.exporter import Exporter
 from model.findings import Findings
 from model.head import LinearHead
 from model.holdout import HoldoutRow
-from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.lineage import EncoderRef, Lineage, LineageEntry, attempts_folder, encoder_folder
 from model.onnx_export import head_graph
 from model.outlook import plan_for_next, regime
+from model.pins import pin
 from model.state import TaskState
 from model.state_files import write_files
 from model.stopwatch import Stopwatch
+from model.store import Store
 from model.succession import anchor_ref, probation_ref
 from schemas.evaluation import Outcome
 from schemas.model_version import Artifact
@@ -52,29 +55,34 @@ def commit_round(
 ) -> Round:
     """Write a round down.
 
-    1. Export and prove what is promoted.
-    2. Write the files that changed under the attempt's own folder.
-    3. Write the entry with put-if-absent: from here on the round has happened.
+    1. Pin what the entry will name and the tip does not, so that no prune takes it.
+    2. Export and prove what is promoted, or was solved to forget.
+    3. Write the files that changed under the attempt's own folder.
+    4. Write the entry with put-if-absent: from here on the round has happened.
 
     Raises:
         ParityError: the exported pair and the model disagree.
+        ArtifactRefusedError: what it would restore was pruned meanwhile.
+        CondemnedError: what it would name is being pruned; try again.
         TipMovedError: another worker has extended the lineage; nothing was promoted.
         StoreUnavailableError: the store does not answer; the same round may be tried again.
     """
     sequence = before.sequence
     attempt = f"{sequence:08d}-{uuid.uuid4().hex[:12]}"
-    folder = f"tasks/{lineage.task}/attempts/{attempt}"
+    folder = f"{attempts_folder(lineage.task)}/{attempt}"
     promoted = findings.outcome is Outcome.PROMOTED
     with watch("export"), _given_up_without_files(lineage, folder):
         # 1.
         restored = findings.restored
+        _keep(before, after, restored, lineage.store, folder)
+        # 2.
         encoder = restored.encoder if restored else _encoder_ref(before, after, exporter)
         head_onnx, parity = None, None
-        if restored and restored.version:
-            head_onnx = restored.version.head
-        elif promoted:
+        if promoted or findings.solved:
             head_onnx, parity = _proven_head(after, lineage, folder, exporter, findings.proof)
-        # 2.
+        elif restored and restored.version:
+            head_onnx = restored.version.head
+        # 3.
         files = write_files(before, after, findings, lineage, folder)
     evaluation = evaluation_event(
         before, findings, task=lineage.task, watch=watch, now=clock(), parity=parity
@@ -98,10 +106,13 @@ def commit_round(
         attempt=attempt,
         kind=findings.kind,
         trained_through=findings.trained_through,
+        refused=dict(findings.refused),
         windows=findings.windows,
         spans=findings.spans,
         refresh_reads=findings.refresh_reads,
+        refresh_lost=findings.refresh_lost,
         covered=findings.covered,
+        fitted_from=findings.fitted_from,
         labels=after.labels,
         set_apart=tuple(after.set_apart),
         set_apart_tries=tuple(after.tries.get(sequence, 0) for sequence in after.set_apart),
@@ -118,15 +129,18 @@ def commit_round(
         files=files,
         config=findings.config,
         seed=findings.seed,
+        environment=environment_of(after.encoder.device),
         evaluation=evaluation,
         version=version,
         serving=sequence if version else (old.serving if old else None),
         anchor=anchor_ref(after),
         probation=probation_ref(after),
         rollback=findings.rollback,
+        forgetting=findings.forgetting,
+        denied_in=sequence if findings.forgetting else (old.denied_in if old else None),
         created_at=evaluation.evaluated_at,
     )
-    # 3.
+    # 4.
     lineage.commit(entry)
     return Round(entry, replace(after, tip=entry))
 
@@ -143,6 +157,25 @@ def _given_up_without_files(lineage: Lineage, folder: str) -> Iterator[None]:
         with suppress(FreshetError):
             lineage.store.delete(folder)
         raise
+
+
+def _keep(
+    before: TaskState,
+    after: TaskState,
+    restored: LineageEntry | None,
+    store: Store,
+    folder: str,
+) -> None:
+    held = before.tip.encoder if before.tip else None
+    named = {encoder_folder(after.encoder.digest)}
+    if restored is not None and restored.version is not None and restored.encoder is not None:
+        old = restored.encoder.paths() | {restored.version.head.path}
+        pin(store, folder, named | old)
+        if gone := sorted(path for path in old if not store.holds(path)):
+            msg = f"{gone[0]} is missing: version {restored.sequence} was pruned"
+            raise ArtifactRefusedError(msg)
+    elif held is None or held.digest != after.encoder.digest:
+        pin(store, folder, named)
 
 
 def _encoder_ref(before: TaskState, after: TaskState, exporter: Exporter) -> EncoderRef | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from model.config import RefreshConfig, TaskConfig
 from model.data import Log, Record
@@ -26,6 +27,8 @@ class Reread:
     """What was read from the log."""
     remembered: int = 0
     """How many of the records came from the replay memory."""
+    lost: tuple[Span, ...] = ()
+    """Those of the spans that the log does not hold as a whole any more."""
 
 
 def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConfig) -> Reread:
@@ -35,20 +38,27 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     last refresh) comes from the replay memory. Behind the budget only labels of which it holds too
     few are read on, so that none is lost. A record counts once: of an id that the journal knows the
     record that it names, which a repeat does not change, else the newest. Held-out texts are left
-    out by the hash that held them out.
+    out by the hash that held them out, and so is what is denied.
     """
     if state.tip is None:
         return Reread((), (), ())
     split = state.split(config)
     held: dict[str, tuple[Record, int]] = {}
     spans: list[Span] = []
+    lost: list[Span] = []
     budget = _Budget(state, config.refresh)
-    for entry in _rounds(lineage, state.tip, read_log=config.refresh.read_log):
+    for entry, through in _rounds(lineage, state.tip, read_log=config.refresh.read_log):
         if budget.spent:
             break
         for span in reversed(entry.spans):
             spans.append(span)
-            for record in reversed(_read(log, lineage.task, span)):
+            refused = frozenset(entry.refused.get(span.place, ()))
+            below = through.get(span.place, 0)
+            for record in reversed(_read(log, lineage.task, span, lost)):
+                if record.offset < below or record.offset in refused:
+                    continue  # an earlier round dealt with it, or it was never learned
+                if state.denied and state.denied.denies(record):
+                    continue
                 sequence = _brought_by(record, entry.sequence, held, state)
                 learnable = split_of(record.text, salt=split.salt, share=split.share) == "learn"
                 if sequence is not None and learnable and budget.takes(record, held):
@@ -65,6 +75,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
         apart=tuple(item for item in oldest_first if item[1] in apart),
         spans=tuple(reversed(spans)),
         remembered=len(held) - from_log,
+        lost=tuple(reversed(lost)),
     )
 
 
@@ -78,19 +89,27 @@ def not_learned(state: TaskState, config: TaskConfig) -> frozenset[int]:
     return frozenset(state.set_apart if waits else ())
 
 
-def _rounds(lineage: Lineage, tip: LineageEntry, *, read_log: bool) -> Iterator[LineageEntry]:
-    """The rounds whose spans may be read, newest first.
+def _rounds(
+    lineage: Lineage, tip: LineageEntry, *, read_log: bool
+) -> Iterator[tuple[LineageEntry, Mapping[str, int]]]:
+    """The rounds whose spans may be read, newest first, each with what was trained through before.
 
     Without the log those since the last refresh that fitted: what came before it is gone.
     """
-    for entry in lineage.back_from(tip):
+    for entry, before in pairwise(chain(lineage.back_from(tip), (None,))):
+        if entry is None:
+            return
         if not read_log and entry.kind == "refresh" and entry.outcome in _FITTED:
             return
         if _taught(entry, tip):
-            yield entry
+            yield entry, before.trained_through if before else {}
 
 
-def _read(log: Log, task: str, span: Span) -> list[Record]:
+def _read(log: Log, task: str, span: Span, lost: list[Span]) -> list[Record]:
+    try:
+        return log.read(task, span, strict=True)
+    except SpanDeletedError:
+        lost.append(span)
     try:
         return log.read(task, span, strict=False)
     except SpanDeletedError:

@@ -5,16 +5,22 @@ from dataclasses import replace
 
 from model.aftermath import Aftermath
 from model.anchor import anchored
+from model.candidate import solve_candidate
+from model.clean_start import TRACE, clean_start
 from model.config import TaskConfig
 from model.data import Log
+from model.denied import DenyList
 from model.encoder import Encoder, Features
+from model.erasure import erased, to_be_solved
 from model.errors import ArtifactRefusedError, NotFoundError, RejectError
 from model.evaluate import answers, learned_labels
 from model.exporter import Exporter
 from model.findings import Findings
 from model.journal import Row
+from model.ledger import ledger_of
 from model.lineage import Lineage, LineageEntry, Rollback
 from model.release import Clock, Round, commit_round
+from model.retention import origin as first_with
 from model.state import TaskState, load_state
 from model.stopwatch import Stopwatch
 from schemas.evaluation import Outcome
@@ -35,6 +41,7 @@ def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None)
         raise RollbackRefusedError(f"no version of {lineage.task} serves yet")
     serving = origin(lineage, lineage.entry(tip.serving))
     if version is None:
+        serving = _not_to_forget(lineage, serving)
         version = serving.version.parent if serving.version else None
         if version is None:
             msg = f"version {serving.sequence} of {lineage.task} is the first: nothing before it"
@@ -73,14 +80,16 @@ def roll_back(
     """Let an older version serve again, under a new number.
 
     1. Check that what followers will load is there, whole.
-    2. Restore its encoder, head and statistics, as they belong together. What is known beside them
-       (labels, held-out records, `trained_through`) stays the tip's: nothing is learned twice, and
-       labels that came later wait for their records.
+    2. Restore its encoder, head and statistics, as they belong together, less what is denied by
+       now. What is known beside them (labels, held-out records, `trained_through`) stays the
+       tip's: nothing is learned twice, and labels that came later wait for their records.
     3. Set the records learned since apart, with their features under the restored encoder: the
        next increment solves with and without them, as after a rejection. Where the encoder was
        another, features come from the journals written before it changed, else from the texts in
        the replay memory or the log; what none holds is given up, and the reason says how much.
-    4. Commit; the old graphs are announced again, so that nothing is exported or proven anew.
+    4. Commit; the old graphs are announced again, so that nothing is exported or proven anew. Only
+       where the old head had learned what is denied it is solved anew from what is left, exported
+       and proven.
 
     Args:
         state: after the tip.
@@ -91,7 +100,7 @@ def roll_back(
         log: to read records again; None where it is not at hand.
         config: of the task.
         lineage: of the task.
-        exporter: not used for an older version; the round is committed with it.
+        exporter: of a head that is solved anew.
         clock: now, aware.
 
     Raises:
@@ -104,40 +113,47 @@ def roll_back(
     watch = Stopwatch()
     _check_files(lineage, to)  # 1.
     with watch("read"):  # 2.
-        then = _restored(lineage, to, encoder, config)
+        restored = _restored(lineage, to, encoder, config)
+        then = _without_denied(restored, lineage, to, state.denied)
+        solves = to_be_solved(restored, then)
     with watch("evaluate"):  # 3.
         held_out = _holdout_features(state, then)
         since = Aftermath(state, then, to, held_out, lineage, log)
         rows, blamed = since.rows(), since.blamed()
         apart = _apart(rows, blamed)
         lost = tuple(sequence for sequence in blamed if sequence not in apart)
-    after = _as_anchor(
-        replace(
-            state,
-            encoder=encoder,
-            head=then.head,
-            statistics=then.statistics.with_labels(len(state.labels)),
-            journal=state.journal.replaced(rows),
-            set_apart=apart,
-            tries={sequence: state.tries.get(sequence, 0) for sequence in apart},
-            features=held_out,
-            replay=state.replay.without(
-                {(row.id, row.sequence) for row in state.replay.rows if row.sequence in lost}
-            ),
-            probation=None,
+    after = replace(
+        state,
+        encoder=encoder,
+        head=then.head,
+        statistics=then.statistics.with_labels(len(state.labels)),
+        journal=state.journal.replaced(rows),
+        set_apart=apart,
+        tries={sequence: state.tries.get(sequence, 0) for sequence in apart},
+        features=held_out,
+        replay=state.replay.without(
+            {(row.id, row.sequence) for row in state.replay.rows if row.sequence in lost}
         ),
-        config,
+        probation=None,
     )
+    if solves:
+        head, _right = solve_candidate(after, after.statistics, config=config.head, keep_form=True)
+        after = replace(after, head=head)
+    after = _as_anchor(after, config)
     findings = Findings(
         kind="rollback",
         outcome=Outcome.ROLLED_BACK,
-        reason=_reason(state, to, who=who, why=why, blamed=blamed, given_up=since.given_up),
+        reason=_reason(state, to, who=who, why=why, blamed=blamed, given_up=since.given_up)
+        + ("; its head is solved anew without what is denied" if solves else "")
+        + (f"; {TRACE}" if clean_start(lineage, state.tip, to) else ""),
         config=config,
         trained_through=dict(state.tip.trained_through),
         rows=rows,
         snapshot=True,
         given_up=lost,
         restored=to,
+        solved=solves,
+        proof=after.holdout.rows[::-1],
         rollback=Rollback(restores=to.sequence, blamed=blamed, who=who, why=why),
     )
     return commit_round(  # 4.
@@ -145,11 +161,16 @@ def roll_back(
     )
 
 
+def _not_to_forget(lineage: Lineage, serving: LineageEntry) -> LineageEntry:
+    """The version whose predecessor is meant: nobody goes back to take a forgetting back."""
+    while serving.kind == "forget" and serving.version and serving.version.parent is not None:
+        serving = origin(lineage, lineage.entry(serving.version.parent))
+    return serving
+
+
 def origin(lineage: Lineage, entry: LineageEntry) -> LineageEntry:
     """The entry that first had the version which a rollback has restored."""
-    while entry.rollback is not None:
-        entry = lineage.entry(entry.rollback.restores)
-    return entry
+    return first_with(entry, lineage.entry)
 
 
 def _check_files(lineage: Lineage, to: LineageEntry) -> None:
@@ -172,6 +193,16 @@ def _restored(
     except ArtifactRefusedError as error:
         msg = f"version {to.sequence} of {lineage.task} cannot be learned on: {error}"
         raise RollbackRefusedError(msg) from error
+
+
+def _without_denied(
+    then: TaskState, lineage: Lineage, to: LineageEntry, denied: DenyList
+) -> TaskState:
+    """The restored state without what was forgotten since."""
+    if denied == then.denied:
+        return then
+    ledger = ledger_of(then, lineage, to, denied, already=then.denied)
+    return erased(then, denied, ledger.counted)
 
 
 def _apart(rows: Iterable[Row], blamed: Iterable[int]) -> dict[int, tuple[Row, ...]]:

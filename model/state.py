@@ -1,13 +1,16 @@
 """What a learner knows of a task between two rounds, and how it is read back from the store."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from model.anchor import Anchor
 from model.config import HoldoutConfig, ReplayMemoryConfig, TaskConfig
+from model.denied import NOTHING, DenyList, deny_list
 from model.encoder import Encoder, Features
+from model.errors import ArtifactRefusedError, NotFoundError
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
@@ -46,6 +49,8 @@ class TaskState:
     """The version beside which candidates are tested too."""
     probation: Probation | None = None
     """The predecessor of a version that is not confirmed yet."""
+    denied: DenyList = NOTHING
+    """What must never be learned again."""
 
     @property
     def sequence(self) -> int:
@@ -110,14 +115,15 @@ def load_state(
 
     Journals are read newest first until a snapshot or the horizon; features of held-out records
     that lie before it are computed again. `encoder_of` loads the predecessor's encoder where that
-    is another; without it a version on probation counts as confirmed then.
+    is another; without it, or where its files are gone, a version on probation counts as confirmed.
 
     Raises:
         ArtifactRefusedError: a file is not what the entry says.
         StoreUnavailableError: the store does not answer.
     """
+    denied = deny_list(lineage, tip)
     if tip.files is None:
-        return fresh_state(encoder, config, tip)
+        return replace(fresh_state(encoder, config, tip), denied=denied)
     store = lineage.store
     rows = _journal_rows(lineage, tip, horizon=config.duplicate_horizon_records)
     newest = {(row.id, row.weight < 0): row for row in rows}
@@ -148,15 +154,19 @@ def load_state(
         replay=_replay(lineage, tip.files.replay, config.replay_memory),
         anchor=_anchor(lineage, tip),
         probation=_probation(lineage, tip, encoder, encoder_of),
+        denied=denied,
     )
 
 
 def _anchor(lineage: Lineage, tip: LineageEntry) -> Anchor | None:
     if tip.anchor is None or tip.encoder is None:
         return None
-    entry = lineage.entry(tip.anchor.version)
-    same = entry.encoder is not None and entry.encoder.digest == tip.encoder.digest
-    return Anchor(tip.anchor.version, tip.anchor.age, head_of(lineage, entry) if same else None)
+    head = None
+    with suppress(ArtifactRefusedError, NotFoundError):  # its files are gone: no new answers of it
+        entry = lineage.entry(tip.anchor.version)
+        if entry.encoder is not None and entry.encoder.digest == tip.encoder.digest:
+            head = head_of(lineage, entry)
+    return Anchor(tip.anchor.version, tip.anchor.age, head)
 
 
 def _probation(
@@ -168,14 +178,17 @@ def _probation(
     ref = tip.probation
     if ref is None:
         return None
-    entry = lineage.entry(ref.version)
-    head, theirs = head_of(lineage, entry), entry.encoder
-    if head is None or theirs is None:
-        return None
-    if theirs.digest != encoder.digest:
-        if encoder_of is None:
+    try:
+        entry = lineage.entry(ref.version)
+        head, theirs = head_of(lineage, entry), entry.encoder
+        if head is None or theirs is None:
             return None
-        encoder = encoder_of(theirs)
+        if theirs.digest != encoder.digest:
+            if encoder_of is None:
+                return None
+            encoder = encoder_of(theirs)
+    except (ArtifactRefusedError, NotFoundError):  # gone: nothing answers beside what serves
+        return None
     return Probation(ref.version, head, encoder, ref.num_records, ref.gains, ref.losses)
 
 
@@ -198,7 +211,10 @@ def _journal_rows(lineage: Lineage, tip: LineageEntry, *, horizon: int) -> list[
     known: set[str] = set()
     taken_back = 0
     oldest_apart = min(tip.set_apart, default=tip.sequence)
+    first = (tip.files.journal_from if tip.files else None) or 0
     for entry in lineage.back_from(tip):
+        if entry.sequence < first:  # forgotten by then, and perhaps pruned since
+            break
         if entry.files is None or entry.files.journal is None:
             continue
         rows = from_parquet(lineage.store.fetch(entry.files.journal))

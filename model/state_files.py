@@ -31,14 +31,29 @@ def write_files(
     if after.replay is not before.replay:
         replay = written("replay.parquet", after.replay.to_bytes)
     journal = None
-    if findings.rows:
+    if findings.rows or findings.snapshot:  # an empty one ends what was known, too
         dim = after.encoder.dim
         journal = written("journal.parquet", lambda: to_parquet(findings.rows, dim=dim))
     return StateFiles(
         statistics=statistics,
         journal=journal,
         journal_is_snapshot=findings.snapshot,
+        journal_from=_journal_from(before, after, snapshot=findings.snapshot),
         holdout=holdout,
         head=head,
         replay=replay,
     )
+
+
+def _journal_from(before: TaskState, after: TaskState, *, snapshot: bool) -> int:
+    """The oldest entry whose journal still counts.
+
+    A row names the entry that brought it, whose journal holds it, unless a snapshot does by now, or
+    it was reinstated and names none: both lie behind what counted before.
+    """
+    held = before.tip.files if before.tip else None
+    if snapshot or held is None:
+        return before.sequence
+    rows = (row.sequence for row in after.journal)
+    oldest = min(rows, default=before.sequence)
+    return max(held.journal_from or 0, min(oldest, *after.set_apart, before.sequence))

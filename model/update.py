@@ -82,6 +82,7 @@ def increment(
             trained_through=state.tip.trained_through if state.tip else {},
             split=state.split(config),
             config=config,
+            denied=state.denied,
         )
         features = state.encoder.features([item.record.text for item in intake.taken])
         rows = aged(rows_of(intake, features, state), state, config.head)
@@ -132,6 +133,7 @@ def increment(
             spans=spans,
             counts=intake.counts,
             trained_through=intake.trained_through,
+            refused=intake.refused,
             last_appended_at=last_appended_at,
             prequential_accuracy=sum(right) / len(right) if right else None,
             rows=rows,
@@ -263,5 +265,6 @@ def _why_skipped(intake: Intake, *, trained: bool) -> str:
         return f"{counts.learned} records for the next refresh, which trains the softmax head"
     return (
         f"nothing to learn: {counts.duplicates} duplicates, {counts.held_out} held out, "
-        f"{counts.trimmed} already accounted for"
+        f"{counts.trimmed} already accounted for, {counts.refused} of labels beyond the limits"
+        + (f", {counts.denied} on the deny list" if counts.denied else "")
     )

@@ -4,7 +4,18 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
+
+from schemas.topics import MAX_RECORD_BYTES
 
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -12,7 +23,7 @@ TaskName = Annotated[str, StringConstraints(pattern=rf"^{TASK_NAME.pattern}$")]
 """A learning problem: one label set and one lineage. Safe as a folder, a key and a metric label."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
 
@@ -44,6 +55,9 @@ class Event(BaseModel):
 
     event_type: ClassVar[str]
     """CloudEvents type, in the past tense where the event is a fact."""
+    max_bytes: ClassVar[int] = MAX_RECORD_BYTES
+    """A larger value is refused unread: by the table of topics no writer can have sent it, but a
+    batch that was compressed can hold one, and its faults would take a hundredfold of it."""
 
     @property
     def event_id(self) -> str:
@@ -64,8 +78,17 @@ class Event(BaseModel):
         """Read one value, ignoring unknown fields.
 
         Raises:
-            pydantic.ValidationError: it is not JSON or does not fit the schema.
+            pydantic.ValidationError: it is not JSON, does not fit the schema, or is too large.
         """
+        if len(raw) > cls.max_bytes:
+            fault = PydanticCustomError(
+                "too_large",
+                "{size} bytes, more than the {limit} of such an event",
+                {"size": len(raw), "limit": cls.max_bytes},
+            )
+            raise ValidationError.from_exception_data(
+                cls.__name__, [{"type": fault, "loc": (), "input": None}]
+            )
         return cls.model_validate_json(raw, extra="ignore")
 
     def headers(self, source: str) -> list[tuple[str, bytes]]:

@@ -16,6 +16,12 @@ class Action(StrEnum):
     """Close the task's open windows now."""
     REFRESH = "refresh"
     """Refresh the task's encoder now."""
+    PAUSE = "pause"
+    """Learn nothing of the task until it is resumed; its windows wait."""
+    RESUME = "resume"
+    """Learn it again."""
+    FORGET = "forget"
+    """Refresh the task's encoder without what its lineage denies, from one never tuned on it."""
 
 
 class Command(Event):

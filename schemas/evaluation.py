@@ -18,6 +18,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
+    FORGOTTEN = "forgotten"
 
 
 class Comparison(BaseModel):
@@ -58,8 +59,13 @@ class RecordCounts(BaseModel):
     held_out: Count = 0
     duplicates: Count = 0
     skipped: Count = 0
+    denied: Count = 0
+    """Of those skipped: on the deny list. Not counted apart."""
     trimmed: Count = 0
     """Records that an earlier entry accounts for; not part of the books."""
+    refused: Count = 0
+    """Records of labels beyond the limits of their task. Each has a dead letter, and counts as one
+    in the books."""
     corrected: Count = 0
     """Of those learned or held out: a known id with another label. Not counted apart."""
     conflicting: Count = 0
@@ -90,7 +96,7 @@ class EvaluationEvent(Event):
 
     task: TaskName
     sequence: Count
-    kind: Literal["increment", "refresh", "rollback"]
+    kind: Literal["increment", "refresh", "rollback", "forget"]
     champion: Count | None
     """The version that served while this round was run."""
     windows: tuple[str, ...]

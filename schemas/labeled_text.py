@@ -1,6 +1,8 @@
 """One labeled text of the stream, and one text that asks for a label."""
 
-from datetime import datetime
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -75,21 +77,39 @@ class TextToClassify(BaseModel):
         return cls.model_validate_json(raw, extra="ignore")
 
 
-def record_id(given: str | None, *, topic: str, partition: int, offset: int) -> str:
-    """Its own id, else where it stands in the log."""
-    return given if given is not None else f"{topic}/{partition}/{offset}"
+REDRIVEN_FROM = "freshet-redriven-from"
+"""Header of a record that was sent again: `topic/partition/offset` of where it first stood."""
+_PLACE = re.compile(rb"[A-Za-z0-9._-]{1,150}/[0-9]{1,10}/[0-9]{1,19}")
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+def record_id(
+    given: str | None, *, topic: str, partition: int, offset: int, headers: Headers = ()
+) -> str:
+    """Its own id, else where it stands in the log, or first stood before it was sent again.
+
+    So a record keeps its id however often it is sent again, and is learned once.
+    """
+    if given is not None:
+        return given
+    for name, value in headers:
+        if name == REDRIVEN_FROM and value is not None and _PLACE.fullmatch(value):
+            return value.decode("ascii")
+    return f"{topic}/{partition}/{offset}"
 
 
 MAX_AHEAD_SECONDS = 60.0
 """An event time further past the broker's append time is not believed."""
+_FIRST_SECONDS = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+"""An earlier event time may have no counterpart in UTC, and is not believed either."""
 
 
 def event_time(given: datetime | None, *, appended_at: datetime) -> datetime:
     """Its own time, unless it is over `MAX_AHEAD_SECONDS` past the broker's; else the broker's."""
-    if given is None:
+    if given is None or not _believed(given.timestamp(), appended_at.timestamp()):
         return appended_at
-    ahead = (given - appended_at).total_seconds()
-    return appended_at if ahead > MAX_AHEAD_SECONDS else given
+    return given
 
 
 def event_seconds(given: datetime | None, *, appended_seconds: float) -> float:
@@ -97,4 +117,8 @@ def event_seconds(given: datetime | None, *, appended_seconds: float) -> float:
     if given is None:
         return appended_seconds
     seconds = given.timestamp()
-    return appended_seconds if seconds - appended_seconds > MAX_AHEAD_SECONDS else seconds
+    return seconds if _believed(seconds, appended_seconds) else appended_seconds
+
+
+def _believed(seconds: float, appended_seconds: float) -> bool:
+    return _FIRST_SECONDS <= seconds <= appended_seconds + MAX_AHEAD_SECONDS

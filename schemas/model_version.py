@@ -4,7 +4,14 @@ import re
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+)
 
 from schemas.base import Count, Event, Label, Seconds, Sha256, Span, TaskName
 
@@ -40,8 +47,9 @@ class ModelVersion(Event):
     version: Count
     parent: Count | None
     """The champion that it replaced; none for the first."""
-    kind: Literal["increment", "refresh", "rollback"]
-    """A rollback announces an older version's files under a number of its own."""
+    kind: Literal["increment", "refresh", "rollback", "forget"]
+    """A rollback announces an older version's files under a number of its own; `forget` a head
+    without records that somebody had forgotten, under the same encoder."""
     attempt: str
     uri: str
     """The store's root as the writer sees it; a reader may reach the store by another address."""
@@ -51,7 +59,7 @@ class ModelVersion(Event):
     """A Hugging Face `tokenizer.json` with truncation set."""
     head: Artifact
     """ONNX: `features` float32 (B, D) to `scores` float32 (B, C), rows sum to one."""
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1), FailFast()]
     """Label of each column of the scores; append-only along a lineage."""
     spans: tuple[Span, ...]
     """The records that this entry learned from (a refresh: what it read again)."""

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+MAX_RECORD_BYTES = 1_048_588
+"""Kafka's own default for a record batch."""
 LARGE_MESSAGE_BYTES = 16 * 2**20
 """Of a topic of dead letters, each of which carries the raw bytes of what was refused."""
 
@@ -15,7 +17,7 @@ class Topic(NamedTuple):
     """None keeps records for ever: `labeled-texts` is the data set."""
     value: str
     """Name of the schema of its values."""
-    max_message_bytes: int = 1_048_588
+    max_message_bytes: int = MAX_RECORD_BYTES
     timestamps: Literal["LogAppendTime", "CreateTime"] = "LogAppendTime"
     """Freshness and close commands count from the broker's append time."""
 
@@ -33,7 +35,15 @@ MODEL_VERSIONS = Topic("model-versions", "compact", None, "ModelVersion")
 TEXTS = Topic("texts", "delete", 7, "TextToClassify")
 TEXTS_DEAD = Topic("texts.dead-letters", "delete", 30, "DeadLetter", LARGE_MESSAGE_BYTES)
 PREDICTIONS = Topic("predictions", "delete", 7, "Prediction")
-CONTROL = Topic("control", "delete", 7, "Command")
+CONTROL = Topic("control", "delete", None, "Command")  # a pause stands until its resume
+REDRIVEN = Topic("redriven", "compact", None, "Redriven")
+
+DEAD_LETTERS_OF = {
+    LABELED_TEXTS: LABELED_TEXTS_DEAD,
+    TEXTS: TEXTS_DEAD,
+    TRAINING_WINDOWS: TRAINING_WINDOWS_DEAD,
+}
+"""Where the records of a topic go that cannot be processed."""
 
 TOPICS = (
     LABELED_TEXTS,
@@ -46,4 +56,5 @@ TOPICS = (
     TEXTS_DEAD,
     PREDICTIONS,
     CONTROL,
+    REDRIVEN,
 )

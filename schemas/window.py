@@ -10,6 +10,9 @@ from pydantic import AwareDatetime
 
 from schemas.base import Count, Event, Label, Sha256, Span, TaskName
 
+MOST_LABELS = 500
+"""So many of the longest labels fit into a record of 1 MB."""
+
 
 class CloseReason(StrEnum):
     """Why a window closed."""
@@ -40,6 +43,7 @@ class TrainingWindow(Event):
     num_records: Count
     digest: Sha256
     label_counts: dict[Label, Count]
+    """Of the most frequent labels, `MOST_LABELS` at most."""
     opened_at: AwareDatetime
     """Wall-clock time at which its first record was seen."""
     closed_at: AwareDatetime

@@ -153,7 +153,8 @@ class DemoState:
         letter = fact.letter
         origin = (letter.topic, letter.partition, letter.offset)
         if fact.what == "labeled":
-            self.dead_labeled[origin] = (letter.key or b"").decode(errors="replace")
+            key = (letter.key or b"").decode(errors="replace")
+            self.dead_labeled[origin] = letter.task or key
         elif fact.what == "text":
             self.dead_texts.add(origin)
         else:
@@ -197,7 +198,8 @@ class DemoState:
             held[window.task] -= window.num_records
         held.subtract(self.dead_labeled.values())
         for evaluation in self.evaluations():
-            held[evaluation.task] += evaluation.counts.trimmed
+            # Trimmed ones are in two windows, refused ones in a window and a dead letter.
+            held[evaluation.task] += evaluation.counts.trimmed + evaluation.counts.refused
         return held
 
     @property

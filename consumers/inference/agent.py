@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Protocol
 
 from consumers.batches import PartitionBatch, Place
-from consumers.dead_letters import FloodGuard
+from consumers.flood_guard import FloodGuard
+from consumers.health.condition import Condition
 from consumers.inference.answers import Current, Entry, answer
 from consumers.inference.events import (
     FollowEnded,
@@ -33,8 +35,8 @@ from schemas.prediction import Prediction
 from schemas.topics import PREDICTIONS, TEXTS, TEXTS_DEAD
 
 ROLE = "serve"
-FINISH_WITHIN_SECONDS = 10.0
-"""Time for the answers in hand when the role is told to stop."""
+LOOK_AGAIN_SECONDS = 5.0
+"""How often a text that waits for a version is looked at, news or not: a sign of life."""
 
 
 class Versions(Protocol):
@@ -44,8 +46,15 @@ class Versions(Protocol):
         """Begin to follow."""
         ...
 
+    beat_at: float
+    """When it last looked for news, by `time.monotonic`."""
+
     def find(self, task: str) -> Predictor | None:
         """The current predictor of a task."""
+        ...
+
+    def numbers(self) -> Mapping[str, int]:
+        """The version that is loaded, by task."""
         ...
 
     def close(self) -> None:
@@ -81,7 +90,9 @@ class Serve:
         self._settings = settings
         self._follow = follow
         self._log = get_log(role=ROLE)
-        self._flood = FloodGuard(settings.flood_ratio, settings.flood_records)
+        self._flood = FloodGuard(
+            settings.flood_ratio, settings.flood_records, in_a_row=settings.flood_in_a_row
+        )
         self._executor = ThreadPoolExecutor(1, "freshet-predict")
         self._lanes: dict[Place, Lane] = {}
         self._waiting_for: set[str] = set()
@@ -92,13 +103,14 @@ class Serve:
         """Begin to follow versions."""
         self._kafka = kafka
         self._loop = asyncio.get_running_loop()
-        self._started_at = datetime.now(UTC)
+        self._started_at, self._started = datetime.now(UTC), time.monotonic()
         self._versions = self._follow(self._settings, on_event=self._on_event)
         self._versions.start()
 
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Open a lane for each; what an older one holds comes again from the committed offset."""
         await self.revoked(partitions)
+        self._flood.read_again(partitions)
         for place in partitions:
             topic, partition = place
             self._lanes[place] = Lane(
@@ -120,22 +132,39 @@ class Serve:
             await lane.put(entries)
 
     async def stop(self) -> None:
-        """Publish and commit the answers in hand, then end the follower."""
-        lanes = list(self._lanes.values())
+        """Publish and commit the answers in hand, while the follower ends: it may be at a load."""
+        lanes, within = list(self._lanes.values()), self._settings.finish_seconds
         for lane in lanes:
             lane.close()
         self._wake()  # those that hold a text look, and find that they are closed
-        await asyncio.gather(*(lane.finish(within_seconds=FINISH_WITHIN_SECONDS) for lane in lanes))
+        ending = [lane.finish(within_seconds=within) for lane in lanes]
         if self._versions is not None:
-            await asyncio.to_thread(self._versions.close)
+            ending.append(asyncio.to_thread(self._versions.close))
+        await asyncio.gather(*ending)
         self._executor.shutdown()
 
+    def condition(self) -> Condition:
+        """Which version answers each task; the slowest lane, or the follower, sets the beat."""
+        versions = self._versions
+        if versions is None:
+            return Condition(not_ready="the follower has not started")
+        busy = [lane.beat_at for lane in self._lanes.values() if lane.busy]
+        numbers = versions.numbers()
+        return Condition(
+            working_on="answers" if busy else "following versions",
+            beat_at=min([*busy, versions.beat_at]),
+            not_ready="" if numbers else "no version is loaded yet",
+            tasks={task: {"version": number} for task, number in sorted(numbers.items())},
+        )
+
     def _read(self, record: RawRecord) -> Entry:
+        place = (record.topic, record.partition)
         try:
-            text: TextToClassify | BadRecordError = parse_text(record, settings=self._settings)
-        except BadRecordError as e:
-            text = e
-        self._flood.saw(bad=isinstance(text, BadRecordError))
+            text = parse_text(record, settings=self._settings)
+        except BadRecordError as error:
+            self._flood.saw_bad(place, why=str(error))
+            return Entry(record, error)
+        self._flood.saw_good(place, 1)
         return Entry(record, text)
 
     async def _work(self, place: Place, entries: Sequence[Entry]) -> int:
@@ -188,6 +217,7 @@ class Serve:
         return hold_seconds(
             appended_at=appended_at(entry.record),
             started_at=self._started_at,
+            running_seconds=time.monotonic() - self._started,
             now=datetime.now(UTC),
             wait_seconds=self._settings.wait_for_model_seconds,
         )
@@ -205,7 +235,7 @@ class Serve:
                 seconds=round(seconds, 1),
             )
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), max(seconds, 0.0))
+            await asyncio.wait_for(self._news.wait(), min(max(seconds, 0.0), LOOK_AGAIN_SECONDS))
 
     def _on_event(self, event: FollowerEvent) -> None:
         """Called in the follower's thread."""
@@ -229,12 +259,18 @@ class Serve:
 
 
 def hold_seconds(
-    *, appended_at: datetime, started_at: datetime, now: datetime, wait_seconds: float
+    *,
+    appended_at: datetime,
+    started_at: datetime,
+    running_seconds: float,
+    now: datetime,
+    wait_seconds: float,
 ) -> float:
     """How much longer a text without a version is held; not above zero: its time is up.
 
     It counts from when the broker took the text, or from when the role started, so that what came
     while it was down has its time too, and a task that never comes costs each text its wait once.
+    No text has waited for longer than the role has run, whatever a clock that jumps ahead says.
     """
-    waited = (now - max(appended_at, started_at)).total_seconds()
+    waited = min((now - max(appended_at, started_at)).total_seconds(), running_seconds)
     return min(wait_seconds - waited, wait_seconds)

@@ -85,7 +85,13 @@ def _prediction(
     record: RawRecord, text: TextToClassify, scored: Scored, version: int, now: datetime
 ) -> Prediction:
     return Prediction(
-        id=record_id(text.id, topic=record.topic, partition=record.partition, offset=record.offset),
+        id=record_id(
+            text.id,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            headers=record.headers,
+        ),
         task=text.task,
         label=scored.label,
         scores=scored.scores,

@@ -7,6 +7,8 @@ from datetime import datetime
 from schemas.model_version import ModelVersion
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+REFUSED_PAUSE_SECONDS = 30.0
+"""Between two looks at a version that was refused: its files may be put right meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Pending:
     read_at: float
     due_at: float
     attempts: int = 0
+    refused: bool = False
+    """Whether it was refused before, and told so."""
 
 
 class Backlog:
@@ -26,7 +30,7 @@ class Backlog:
 
     A version at or below the one that is served, or that waits already, is ignored: it is a
     repetition, or a late word of a worker that lost its race. A refused version counts for nothing,
-    so that the same announced again is tried again.
+    so that the same announced again is tried again; it is looked at from time to time by itself.
 
     Args:
         tasks: those to follow; None follows all.
@@ -44,7 +48,10 @@ class Backlog:
     def announce(self, version: ModelVersion, *, announced_at: datetime, now: float) -> bool:
         """Note a version; whether it is to be loaded."""
         waiting = self._pending.get(version.task)
-        known = waiting.version.version if waiting else self._served.get(version.task, -1)
+        if waiting is not None and not waiting.refused:
+            known = waiting.version.version
+        else:
+            known = self._served.get(version.task, -1)
         if not self.follows(version.task) or version.version <= known:
             return False
         self._pending[version.task] = Pending(
@@ -71,9 +78,15 @@ class Backlog:
         del self._pending[pending.version.task]
         self._served[pending.version.task] = pending.version.version
 
-    def refuse(self, pending: Pending) -> None:
-        """It can never be loaded."""
-        del self._pending[pending.version.task]
+    def refuse(self, pending: Pending, *, now: float) -> None:
+        """It cannot be loaded as its files are; look again after a pause.
+
+        A file that was damaged in the store may be put right, and a role that has just started has
+        no other version to serve.
+        """
+        self._pending[pending.version.task] = replace(
+            pending, due_at=now + REFUSED_PAUSE_SECONDS, refused=True
+        )
 
     def postpone(self, pending: Pending, *, now: float) -> None:
         """Try it again after a pause that doubles each time."""

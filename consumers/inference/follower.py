@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,13 +21,16 @@ from consumers.inference.events import (
     log_event,
 )
 from consumers.inference.version_reader import VersionReader
+from consumers.records import appended_at
 from consumers.settings import Settings
 from model.artifact_cache import CachedArtifacts
 from model.artifacts import ArtifactReader, ArtifactStore
 from model.errors import NoVersionError, RejectError, RetryError, StopError
 from model.onnx_session import Device
 from model.predictor import Predictor
-from model.predictor_loader import PredictorLoader
+from model.predictor_loader import MAX_ARTIFACT_BYTES, MAX_TOKENIZER_BYTES, PredictorLoader
+from schemas.base import TASK_NAME
+from schemas.faults import told
 from schemas.model_version import ModelVersion
 from schemas.topics import MODEL_VERSIONS
 
@@ -52,6 +54,8 @@ class Follower:
         cache: folder for fetched files; of no use for a store on this machine.
         device: where to run; `auto` takes CUDA where it works.
         threads: of one run of a graph; 0 takes every core.
+        max_artifact_bytes: a version with a larger graph is refused.
+        max_tokenizer_bytes: a version with a larger tokenizer is refused.
         kafka: further keyword arguments of kafka-python's `KafkaConsumer`.
         on_event: told of each event, in the follower's thread; must return at once.
 
@@ -69,19 +73,29 @@ class Follower:
         cache: Path | None = None,
         device: Device = "auto",
         threads: int = 0,
+        max_artifact_bytes: int = MAX_ARTIFACT_BYTES,
+        max_tokenizer_bytes: int = MAX_TOKENIZER_BYTES,
         kafka: Mapping[str, Any] | None = None,
         on_event: Callable[[FollowerEvent], None] = log_event,
     ) -> None:
         servers = {"bootstrap_servers": bootstrap_servers.split(",")}
         self._reader = VersionReader(topic=topic, kafka={**(kafka or {}), **servers})
         artifacts = _reader_of(store, cache)
-        self._loader = PredictorLoader(artifacts, device=device, threads=threads)
+        self._loader = PredictorLoader(
+            artifacts,
+            device=device,
+            threads=threads,
+            max_artifact_bytes=max_artifact_bytes,
+            max_tokenizer_bytes=max_tokenizer_bytes,
+        )
         self._backlog = Backlog(tasks)
         self._on_event = on_event
         # Replaced, never changed: reading it needs no lock.
         self._serving: Mapping[str, Predictor] = {}
         self._changed = threading.Condition()
         self._closing = threading.Event()
+        self.beat_at = time.monotonic()
+        """When it last looked for news, by `time.monotonic`; a version is loaded between two."""
         self._failure: BaseException | None = None
         self._delay = ""
         self._thread = threading.Thread(target=self._run, name="freshet-follower", daemon=True)
@@ -99,6 +113,8 @@ class Follower:
             cache=settings.cache / "artifacts",
             device=settings.device,
             threads=settings.threads,
+            max_artifact_bytes=settings.max_artifact_bytes,
+            max_tokenizer_bytes=settings.max_tokenizer_bytes,
             kafka=kafka_python_options(settings),
             on_event=on_event,
         )
@@ -132,6 +148,10 @@ class Follower:
             raise StopError("the follower has ended by a fault") from self._failure
         return self._serving.get(task)
 
+    def numbers(self) -> dict[str, int]:
+        """The version that is loaded, by task."""
+        return {task: predictor.version for task, predictor in self._serving.items()}
+
     def current(self, task: str, *, timeout: float = 0.0) -> Predictor:
         """The current predictor of a task, waiting up to `timeout` seconds for its first.
 
@@ -164,6 +184,7 @@ class Follower:
 
     def _step(self) -> None:
         """Read what was announced; load what is due, once the end of the topic has been seen."""
+        self.beat_at = time.monotonic()
         try:
             records = self._reader.poll(timeout_seconds=self._patience())
         except (KafkaError, OSError) as e:
@@ -177,6 +198,7 @@ class Follower:
             pending = self._backlog.due(now=time.monotonic())
             if pending is None:
                 return
+            self.beat_at = time.monotonic()
             self._load(pending)
 
     def _patience(self) -> float:
@@ -189,19 +211,24 @@ class Follower:
         task = (record.key or b"").decode(errors="replace")
         if not self._backlog.follows(task):
             return
+        if not TASK_NAME.fullmatch(task):
+            reason = f"offset {record.offset}: its key {task[:100]!r} is no name of a task"
+            self._on_event(VersionRefused(task[:100], None, reason))
+            return
         if record.value is None:
             self._remove(task)
             return
         try:
             version = ModelVersion.decode(record.value)
         except ValidationError as e:
-            self._on_event(VersionRefused(task, None, f"offset {record.offset}: {e}"))
+            reason = f"offset {record.offset}: it is no announcement of a version: {told(e)}"
+            self._on_event(VersionRefused(task, None, reason))
             return
         if version.task != task:
             reason = f"offset {record.offset}: its key is {task!r}, its task {version.task!r}"
             self._on_event(VersionRefused(task, version.version, reason))
         else:
-            at = datetime.fromtimestamp(record.timestamp / 1000, tz=UTC)
+            at = appended_at(record)
             self._backlog.announce(version, announced_at=at, now=time.monotonic())
 
     def _load(self, pending: Pending) -> None:
@@ -212,8 +239,9 @@ class Follower:
             self._backlog.postpone(pending, now=time.monotonic())
             self._tell_delay(version.task, str(e))
         except RejectError as e:
-            self._backlog.refuse(pending)
-            self._on_event(VersionRefused(version.task, version.version, str(e)))
+            self._backlog.refuse(pending, now=time.monotonic())
+            if not pending.refused:  # told once, not with every look
+                self._on_event(VersionRefused(version.task, version.version, str(e)))
         else:
             self._swap(predictor, pending)
 

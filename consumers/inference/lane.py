@@ -1,6 +1,7 @@
 """One partition's records on their way to an answer: in order, beside the other partitions."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -42,6 +43,8 @@ class Lane:
         self._on_failure = on_failure
         self._log = log
         self._max_bytes = max_bytes
+        self.beat_at = time.monotonic()
+        """When it last began or ended a piece of work."""
         self._entries: deque[Entry] = deque()
         self._num_bytes = 0
         self._changed = asyncio.Condition()
@@ -49,9 +52,16 @@ class Lane:
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
+    @property
+    def busy(self) -> bool:
+        """Whether records wait for an answer."""
+        return bool(self._entries)
+
     async def put(self, entries: Sequence[Entry]) -> None:
         """Queue entries, behind all before; returns at once from a lane that has been closed."""
         async with self._changed:
+            if not self._entries:
+                self.beat_at = time.monotonic()
             self._entries.extend(entries)
             self._num_bytes += sum(map(_size, entries))
             self._changed.notify_all()
@@ -97,6 +107,7 @@ class Lane:
     async def _persist(self, entries: Sequence[Entry]) -> int:
         pause = FIRST_PAUSE_SECONDS
         while not self._closing.is_set():
+            self.beat_at = time.monotonic()
             try:
                 return await self._work(entries)
             except RetryError as e:

@@ -5,21 +5,23 @@ is a redelivery, which the lineage recognises and the events' ids make harmless.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from consumers.batches import PartitionBatch, Place
 from consumers.control import ControlReader, GivenCommand
+from consumers.health.condition import Condition
 from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, Waiting
-from consumers.training.failures import FailureStreak
-from consumers.training.held_back import held_back
+from consumers.training.failures import FailureStreak, LearningStoppedError
+from consumers.training.housekeeping import Housekeeping
 from consumers.training.messages import (
     Advanced,
     Committed,
@@ -32,22 +34,24 @@ from consumers.training.messages import (
     Tip,
 )
 from consumers.training.outlet import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Outlet
-from consumers.training.refreshes import Refreshes
-from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
-from model.errors import StopError
+from consumers.training.pauses import Pauses
+from consumers.training.refreshes import Refreshes, found_out_again
+from consumers.training.schedule import Schedule
+from consumers.training.worker import (
+    WorkerDiedError,
+    WorkerHandle,
+    WorkerNotReadyError,
+    until_ready,
+)
 from model.lineage import LineageEntry
 from schemas.control import Action
-from schemas.topics import TRAINING_WINDOWS
+from schemas.faults import told
+from schemas.topics import LABELED_TEXTS, TRAINING_WINDOWS
 from schemas.window import TrainingWindow
 
-MOST_WAITING = 1000
-"""Windows held in memory; more stay on the topic."""
 HELD_BACK_SECONDS = 1.0
-"""How exactly the schedule of an offline task is kept."""
-
-
-class LearningStoppedError(StopError):
-    """The worker says that nothing can go well until a person changes something."""
+"""How exactly the schedule of an offline task is kept, and how soon a resumed one is learned."""
+OBEYED = frozenset({Action.REFRESH, Action.FORGET, Action.PAUSE, Action.RESUME})
 
 
 class TrainingHandler:
@@ -58,21 +62,25 @@ class TrainingHandler:
         self._log = get_log(role="train")
         self._backlog = Backlog()
         self._changed = asyncio.Condition()
-        self._worker = WorkerHandle(settings, self._advanced)
+        self._worker = WorkerHandle(settings, self._advanced, self._wake)
+        self._turned_at, self._in_round, self._stopping = time.monotonic(), False, False
         # Partitions come and go while `batch` waits: what it still holds then is read again.
         self._epoch = 0
         self._streak = FailureStreak(settings.max_failed_windows)
         self._announced: dict[str, int] = {}
         self._refreshes = Refreshes()
+        self._pauses = Pauses()
+        self._schedule = Schedule(settings, self._backlog, self._pauses)
+        self._housekeeping = Housekeeping(settings, self._log)
         self._control: ControlReader | None = None
         self._runner: asyncio.Task[None] | None = None
 
     async def start(self, kafka: RoleKafka) -> None:
         """Begin to work; the worker warms up while the group is joined."""
         self._outlet = Outlet(kafka, self._log)
-        control = ControlReader(self._settings, role="train", obeys=frozenset({Action.REFRESH}))
+        control = ControlReader(self._settings, role="train", obeys=OBEYED)
         for command in await control.known():
-            self._refreshes.commanded(command)
+            self._heed(command)
         self._control = control
         watched(control.follow(self._obey), kafka)
         self._runner = watched(asyncio.create_task(self._run()), kafka)
@@ -86,12 +94,12 @@ class TrainingHandler:
         await self._begin_anew(partitions)
 
     async def batch(self, batch: PartitionBatch) -> None:
-        """Queue the windows of a batch; waits while too many are queued."""
+        """Queue the windows of a batch; waits while too many are queued, paused tasks apart."""
         epoch = self._epoch
         for record in batch.records:
             async with self._changed:
                 await self._changed.wait_for(
-                    lambda: epoch != self._epoch or len(self._backlog) < MOST_WAITING
+                    lambda: epoch != self._epoch or not self._schedule.full()
                 )
                 if epoch != self._epoch:
                     return
@@ -99,19 +107,38 @@ class TrainingHandler:
                 self._changed.notify_all()
 
     async def stop(self) -> None:
-        """Abandon the round in hand: what it had not committed will be redelivered."""
+        """Let the round in hand end and be announced, for a while; else it is redelivered."""
+        self._stopping = True
+        await self._begin_anew(frozenset())  # frees a batch that waits for room
         if self._runner is not None:
+            if self._in_round:
+                await asyncio.wait({self._runner}, timeout=self._settings.finish_seconds)
             self._runner.cancel()
             await asyncio.wait({self._runner})
         if self._control is not None:
             await self._control.stop()
+        await self._housekeeping.stop()
         await self._worker.stop()
 
-    async def _obey(self, command: GivenCommand) -> None:
-        """Queue what a command asks for."""
+    def condition(self) -> Condition:
+        """The worker's, with the signs of life of what is around it."""
+        worker = self._worker.condition()
+        beats = (worker.beat_at, self._turned_at, self._outlet.beat_at)
+        return replace(worker, beat_at=max(beats), tasks=self._backlog.waiting())
+
+    async def _wake(self) -> None:
         async with self._changed:
-            self._refreshes.commanded(command)
             self._changed.notify_all()
+
+    async def _obey(self, command: GivenCommand) -> None:
+        async with self._changed:
+            self._heed(command)
+            self._changed.notify_all()
+
+    def _heed(self, command: GivenCommand) -> None:
+        """Pause, resume, or queue what a command asks for. A round in hand is ended first."""
+        if not self._pauses.commanded(command):
+            self._refreshes.commanded(command)
 
     async def _begin_anew(self, partitions: frozenset[Place]) -> None:
         async with self._changed:
@@ -127,42 +154,41 @@ class TrainingHandler:
         try:
             window = TrainingWindow.decode(record.value or b"")
         except ValidationError as error:
-            await self._outlet.dead(record, "invalid_window", str(error))
+            await self._outlet.dead(record, "invalid_window", told(error))
+            self._backlog.passed(record)
+            return
+        if window.span.topic != self._settings.topic(LABELED_TEXTS.name):
+            detail = f"its records are of {window.span.topic}, which holds no labeled texts"
+            await self._outlet.dead(record, "invalid_window", detail)
             self._backlog.passed(record)
             return
         self._backlog.add(Waiting(window, record))
 
     async def _run(self) -> None:
-        """Learn what waits, refresh what is due, until cancelled or stopped by an error."""
-        await self._started()
-        while True:
+        """Learn what waits, refresh what is due, until stopped; a worker that died is replaced."""
+        while not self._stopping:
+            await until_ready(self._worker, self._log)
             await self._wait_for_work()
-            await self._work()
-
-    async def _started(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                await self._worker.start()
-            except WorkerNotReadyError as error:
-                self._log.warning("start_retried", error=str(error), pause_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                return
+            if self._worker.up and not self._stopping:
+                self._in_round = True
+                await self._work()
+                self._in_round = False
 
     async def _wait_for_work(self) -> None:
         async with self._changed:
             if not self._backlog and not self._refreshes:
                 self._log.info("training_idle", backlog=0)
-            await self._changed.wait_for(lambda: bool(self._backlog) or bool(self._refreshes))
+            await self._changed.wait_for(
+                lambda: self._backlog or self._refreshes or self._stopping or not self._worker.up
+            )
+        self._turned_at = time.monotonic()
 
     async def _work(self) -> None:
         # A refresh that is due goes first: a stream that is never idle would starve it.
-        if self._refreshes:
-            await self._refresh(self._refreshes.take())
+        if self._refreshes.ready(self._pauses):
+            await self._refresh(self._refreshes.take(self._pauses))
             return
-        items = self._backlog.next_of_one_task(self._most_windows, self._held_back)
+        items = self._schedule.next()
         if not items:
             await asyncio.sleep(HELD_BACK_SECONDS)
             return
@@ -172,18 +198,7 @@ class TrainingHandler:
             self._changed.notify_all()
             ends = self._backlog.committable()
         await self._outlet.commit(ends)
-
-    def _most_windows(self, task: str) -> int:
-        """Windows of a task that are learned together; an offline one takes all it gathered."""
-        config = self._settings.task(task)
-        return MOST_WAITING if config.mode == "offline" else config.max_windows_per_update
-
-    def _held_back(self, task: str, windows: Sequence[TrainingWindow]) -> bool:
-        """Whether a task's windows wait for its schedule; a full backlog waits for nothing."""
-        full = len(self._backlog) >= MOST_WAITING
-        return not full and held_back(
-            windows, config=self._settings.task(task), now=datetime.now(UTC)
-        )
+        self._housekeeping.after_round()
 
     async def _learn(self, items: Sequence[Waiting]) -> None:
         """Learn windows together; where that is refused, halve until the bad one stands alone."""
@@ -202,8 +217,9 @@ class TrainingHandler:
         self._streak.failed(failed)
         reason = f"{failed.error}: {failed.message}"
         self._log.error("window_failed", task=task, window_id=windows[0].window_id, reason=reason)
-        await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
+        # The letter first: once the entry is there, a window that comes again is accounted for.
         await self._outlet.dead(items[0].record, "window_failed", reason)
+        await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
 
     async def _refresh(self, request: Refresh) -> None:
         """Refresh an encoder; a refusal is written down, so that not every window asks again."""
@@ -250,7 +266,7 @@ class TrainingHandler:
             self._log.warning(
                 "training_retried", task=task, error=reply.error, reason=reply.message, pause=pause
             )
-            if reply.tip_moved and _found_out_again(request):
+            if reply.tip_moved and found_out_again(request):
                 return None
             if not reply.tip_moved:
                 await asyncio.sleep(pause)
@@ -275,13 +291,6 @@ class TrainingHandler:
 
     def _advanced(self, news: Advanced) -> None:
         self._log.info("training_progress", stage=news.stage, **news.fields)
-
-
-def _found_out_again(request: Round) -> bool:
-    """Whether the next window of the task finds out anew if this is due; a command is not."""
-    if isinstance(request, Refresh):
-        return request.commanded_at is None
-    return isinstance(request, GiveUpRefresh)
 
 
 def run(settings: Settings) -> int:

@@ -1,7 +1,7 @@
 """The windows that wait to be learned, and how far their topic may be committed."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
@@ -29,19 +29,31 @@ class Backlog:
     def __init__(self) -> None:
         self._waiting: OrderedDict[tuple[str, int, int], Waiting] = OrderedDict()
         self._next_offset: dict[Place, int] = {}
+        self._of_task: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def num_of_others(self, tasks: Container[str]) -> int:
+        """How many windows of other tasks than these wait."""
+        return sum(count for task, count in self._of_task.items() if task not in tasks)
+
     def add(self, waiting: Waiting) -> None:
         """Put a window at the end."""
         record = waiting.record
-        self._waiting[record.topic, record.partition, record.offset] = waiting
+        key = (record.topic, record.partition, record.offset)
+        self._of_task[waiting.window.task] += key not in self._waiting
+        self._waiting[key] = waiting
         self.passed(record)
 
     def passed(self, record: ConsumerRecord) -> None:
         """Note that a record was read, whether or not it brought a window."""
         self._next_offset[record.topic, record.partition] = record.offset + 1
+
+    def waiting(self) -> dict[str, dict[str, int]]:
+        """How many windows wait, by task."""
+        counts = Counter(item.window.task for item in self._waiting.values())
+        return {task: {"waiting_windows": count} for task, count in counts.items()}
 
     def next_of_one_task(
         self,
@@ -68,13 +80,13 @@ class Backlog:
         """Take windows out: their outcome is published. Unknown ones are ignored."""
         for item in items:
             record = item.record
-            self._waiting.pop((record.topic, record.partition, record.offset), None)
+            self._take_out((record.topic, record.partition, record.offset))
 
     def drop(self, places: Iterable[Place]) -> None:
         """Forget partitions that were taken away; whoever gets them reads them again."""
         gone = set(places)
         for key in [key for key in self._waiting if key[:2] in gone]:
-            del self._waiting[key]
+            self._take_out(key)
         for place in gone:
             self._next_offset.pop(place, None)
 
@@ -85,3 +97,8 @@ class Backlog:
             place = (topic, partition)
             ends[place] = min(ends.get(place, offset), offset)
         return ends
+
+    def _take_out(self, key: tuple[str, int, int]) -> None:
+        item = self._waiting.pop(key, None)
+        if item is not None:
+            self._of_task[item.window.task] -= 1

@@ -8,6 +8,10 @@ class SystemicFaultError(StopError):
     """Windows fail one after the other alike: those that wait would only be lost too."""
 
 
+class LearningStoppedError(StopError):
+    """The worker says that nothing can go well until a person changes something."""
+
+
 class FailureStreak:
     """Counts windows that fail in a row with the same error, over all tasks.
 

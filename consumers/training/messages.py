@@ -58,6 +58,9 @@ class Refresh(_Round):
     why: str
     commanded_at: AwareDatetime | None = None
     """When somebody commanded it; it is then due unless one ended since. None: nobody did."""
+    erases: bool = False
+    """It is to start from an encoder that was never tuned on what is denied, where the champion's
+    was; until then it is due."""
 
 
 class GiveUp(_Round):
@@ -93,6 +96,12 @@ class Advanced(_Message):
     fields: dict[str, Any]
 
 
+class Beat(_Message):
+    """The worker computes, whether or not there is news."""
+
+    type: Literal["beat"] = "beat"
+
+
 class Committed(_Message):
     """Done. `entry` is empty where an earlier entry accounts for all that was asked."""
 
@@ -117,7 +126,7 @@ class Failed(_Message):
     tip_moved: bool = False
 
 
-Reply = Annotated[Ready | Advanced | Committed | Failed, Field(discriminator="type")]
+Reply = Annotated[Ready | Advanced | Beat | Committed | Failed, Field(discriminator="type")]
 
 REQUEST: TypeAdapter[Tip | Round] = TypeAdapter(Request)
-REPLY: TypeAdapter[Ready | Advanced | Committed | Failed] = TypeAdapter(Reply)
+REPLY: TypeAdapter[Ready | Advanced | Beat | Committed | Failed] = TypeAdapter(Reply)

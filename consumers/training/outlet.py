@@ -1,6 +1,7 @@
 """What the training role must get through to the broker: each is tried until it is confirmed."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
@@ -23,6 +24,8 @@ class Outlet:
 
     def __init__(self, kafka: RoleKafka, log: Log) -> None:
         self._kafka, self._log = kafka, log
+        self.beat_at = time.monotonic()
+        """When it last tried something."""
 
     async def announce(self, entry: LineageEntry) -> None:
         """Publish the events of an entry."""
@@ -58,6 +61,7 @@ class Outlet:
     async def _kept_up(self, what: str, attempt: Callable[[], Awaitable[object]]) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:
+            self.beat_at = time.monotonic()
             try:
                 await attempt()
             except RetryError as error:

@@ -1,7 +1,17 @@
 """Which encoders are to be refreshed: those that are due, and those that somebody asks for."""
 
+from collections.abc import Container
+
 from consumers.control import GivenCommand
-from consumers.training.messages import Refresh
+from consumers.training.messages import GiveUpRefresh, Refresh, Round
+from schemas.control import Action
+
+
+def found_out_again(request: Round) -> bool:
+    """Whether the next window of the task finds out anew if this is due; a command is not."""
+    if isinstance(request, Refresh):
+        return request.commanded_at is None
+    return isinstance(request, GiveUpRefresh)
 
 
 class Refreshes:
@@ -19,18 +29,26 @@ class Refreshes:
         self._next.setdefault(task, Refresh(task=task, why=why))
 
     def commanded(self, given: GivenCommand) -> None:
-        """Somebody asks for one. Of several commands the last counts: one refresh settles all."""
+        """Somebody asks for one. Of several commands the last counts: one refresh settles all.
+
+        Where any of them was to forget, it erases: that settles the others too.
+        """
         task, command = given.task, given.command
-        self._too_early.pop(task, None)
+        waiting = [self._too_early.pop(task, None), self._next.get(task)]
         self._next[task] = Refresh(
             task=task,
             why=f"commanded by {command.who}: {command.why}",
             commanded_at=given.given_at,
+            erases=command.action is Action.FORGET or any(r.erases for r in waiting if r),
         )
 
-    def take(self) -> Refresh:
-        """The one that waits longest, which waits no more."""
-        return self._next.pop(next(iter(self._next)))
+    def ready(self, paused: Container[str]) -> bool:
+        """Whether one waits of a task that is not paused."""
+        return any(task not in paused for task in self._next)
+
+    def take(self, paused: Container[str] = ()) -> Refresh:
+        """The one that waits longest of those that are `ready`, which waits no more."""
+        return self._next.pop(next(task for task in self._next if task not in paused))
 
     def postpone(self, refresh: Refresh) -> None:
         """Keep a command until its task has learned more."""

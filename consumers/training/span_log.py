@@ -1,6 +1,6 @@
 """Reads spans of the log back with a plain kafka-python consumer: no group, no commits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,6 +46,19 @@ class SpanLog:
         with self._reading(place, span):
             start, end = self._held(place, span, strict=strict)
             return list(self._parsed(place, start, end, task))
+
+    def ends(self, spans: Iterable[Span]) -> dict[str, int]:
+        """Per `topic/partition` of these spans: where the log ends.
+
+        Raises:
+            LogUnavailableError: the broker does not answer.
+        """
+        found = {}
+        for span in spans:
+            place = TopicPartition(span.topic, span.partition)
+            with self._reading(place, span):
+                found[span.place] = int(self._consumer.end_offsets([place])[place])
+        return found
 
     def close(self) -> None:
         """Leave the broker."""

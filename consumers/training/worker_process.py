@@ -15,9 +15,11 @@ from typing import Any, TextIO
 
 from consumers.settings import Settings
 from consumers.telemetry import get_log, set_up_logging
+from consumers.training.heartbeat import start_heartbeat
 from consumers.training.messages import (
     REQUEST,
     Advanced,
+    Beat,
     Committed,
     Failed,
     GiveUp,
@@ -52,6 +54,7 @@ class Worker:
     def __init__(self, settings: Settings, out: TextIO) -> None:
         self._settings = settings
         self._out = out
+        self._saying = threading.Lock()
         self._log = SpanLog(settings)
         self._learner = Learner(
             ArtifactStore(settings.store),
@@ -80,9 +83,11 @@ class Worker:
             self.say(_failed(error))
 
     def say(self, message: Any) -> None:
-        """Write one line."""
-        self._out.write(message.model_dump_json() + "\n")
-        self._out.flush()
+        """Write one line; from any thread."""
+        line = message.model_dump_json() + "\n"
+        with self._saying:
+            self._out.write(line)
+            self._out.flush()
 
     def _done(self, request: Tip | Round) -> Committed:
         if isinstance(request, Tip):
@@ -116,9 +121,10 @@ class Worker:
             case Refresh():
                 if not self._still_due(request, config):
                     return None  # another worker was faster
-                return learner.refresh(task, request.why, self._log, config)
+                return learner.refresh(task, request.why, self._log, config, erases=request.erases)
             case GiveUp():
-                return learner.fail(task, request.windows, request.reason, config)
+                ends = self._log.ends(window.span for window in request.windows)
+                return learner.fail(task, request.windows, request.reason, config, ends=ends)
             case GiveUpRefresh():
                 return learner.fail_refresh(task, request.reason, config)
 
@@ -129,6 +135,8 @@ class Worker:
     def _still_due(self, request: Refresh, config: TaskConfig) -> bool:
         if request.commanded_at is None:
             return self._learner.due(request.task, config) is not None
+        if request.erases and self._learner.owes_refresh(request.task, config):
+            return True
         tip = self._learner.state(request.task, config).tip
         return command_stands(tip, given_at=request.commanded_at)
 
@@ -185,8 +193,10 @@ def _own_stdout() -> TextIO:
 
 def main() -> None:
     """Serve requests until stdin ends."""
-    # Ctrl-C reaches the whole group; the parent decides when the child stops.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, and what a supervisor sends to the whole group; the parent decides when the child
+    # stops, since it may want the end of a round.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     out = _own_stdout()
     queue: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_lines, args=(queue,), daemon=True).start()
@@ -195,6 +205,7 @@ def main() -> None:
     log = get_log(role="train", process="worker")
     _cap_threads(settings.threads)
     worker = Worker(settings, out)
+    start_heartbeat(lambda: worker.say(Beat()))
     if worker.warm_up():
         log.info("worker_ready", pid=os.getpid())
     while True:

@@ -4,12 +4,13 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
+from consumers.records import utc_of
 from model.config import WindowConfig
 from schemas.base import Span
-from schemas.window import CloseReason, TrainingWindow, digest_ids, window_id
+from schemas.window import MOST_LABELS, CloseReason, TrainingWindow, digest_ids, window_id
 
 
 @dataclass(slots=True)
@@ -89,6 +90,10 @@ class WindowAccumulator:
         """
         return min((window.start for window in self._open.values()), default=self._position)
 
+    def waiting(self) -> dict[str, int]:
+        """Records in open windows, by task."""
+        return {task: len(window.ids) for task, window in self._open.items()}
+
     def add(self, arrivals: Iterable[Arrival], *, now: datetime) -> list[TrainingWindow]:
         """Take records in offset order and return the windows that they close.
 
@@ -150,7 +155,12 @@ class WindowAccumulator:
         return self.passed(now=now)
 
     def tick(self, now: datetime) -> list[TrainingWindow]:
-        """Close the windows that have been open for too long."""
+        """Close the windows that have been open for too long.
+
+        Where the clock was set back, a window that opened before that counts from now.
+        """
+        for window in self._open.values():
+            window.opened_at = min(window.opened_at, now)
         idle = [
             task
             for task, window in self._open.items()
@@ -198,9 +208,9 @@ class WindowAccumulator:
             span=span,
             num_records=len(window.ids),
             digest=digest_ids(window.ids),
-            label_counts=dict(Counter(window.labels)),
+            label_counts=dict(Counter(window.labels).most_common(MOST_LABELS)),
             opened_at=window.opened_at,
             closed_at=now,
-            last_appended_at=datetime.fromtimestamp(max(window.last_appended, 0) / 1000, UTC),
+            last_appended_at=utc_of(window.last_appended),
             reason=reason,
         )

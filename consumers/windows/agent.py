@@ -5,6 +5,7 @@ every crash is a redelivery: the open windows are read again from the log, which
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ from functools import lru_cache
 
 from consumers.batches import PartitionBatch, Place
 from consumers.control import ControlReader, GivenCommand
-from consumers.dead_letters import FloodGuard, dead_letter_of
+from consumers.dead_letters import dead_letter_of
+from consumers.flood_guard import FloodGuard
+from consumers.health.condition import Condition
 from consumers.publisher import Outgoing
 from consumers.records import BadRecordError, RawRecord, valid_labeled_text
 from consumers.role import RoleKafka, watched
@@ -59,7 +62,9 @@ class WindowsHandler:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._log = get_log(role="windows")
-        self._guard = FloodGuard(settings.flood_ratio, settings.flood_records)
+        self._guard = FloodGuard(
+            settings.flood_ratio, settings.flood_records, in_a_row=settings.flood_in_a_row
+        )
         self._partitions: dict[Place, _Partition] = {}
         self._commands: dict[str, list[int]] = {}
         self._config_of = lru_cache(maxsize=4096)(self._window_config)
@@ -80,6 +85,7 @@ class WindowsHandler:
     async def assigned(self, partitions: frozenset[Place]) -> None:
         """Start over: each partition is read again from its committed offset."""
         async with self._lock:
+            self._guard.read_again(partitions)
             self._partitions = {
                 (topic, partition): _Partition(
                     WindowAccumulator(topic, partition, self._config_of, self._commands)
@@ -112,6 +118,13 @@ class WindowsHandler:
         if self._control is not None:
             await self._control.stop()
 
+    def condition(self) -> Condition:
+        """How many records wait in open windows, by task."""
+        waiting: Counter[str] = Counter()
+        for held in self._partitions.values():
+            waiting.update(held.accumulator.waiting())
+        return Condition(tasks={task: {"open_records": count} for task, count in waiting.items()})
+
     async def _remind(self, place: Place, held: _Partition) -> None:
         """Tell an accumulator that has just begun of the commands given before."""
         if not self._commands:
@@ -135,8 +148,8 @@ class WindowsHandler:
             try:
                 text = valid_labeled_text(raw, settings=settings)
             except BadRecordError as bad:
-                self._guard.saw_good(good)
-                self._guard.saw(bad=True)
+                self._guard.saw_good(batch.place, good)
+                self._guard.saw_bad(batch.place, why=str(bad))
                 good = 0
                 letter = dead_letter_of(raw, reason=bad.reason, detail=bad.detail, now=now)
                 headers = letter.headers(SOURCE)
@@ -146,7 +159,7 @@ class WindowsHandler:
             else:
                 good += 1
                 yield _arrival(raw, text)
-        self._guard.saw_good(good)
+        self._guard.saw_good(batch.place, good)
 
     async def _settle(self, place: Place, held: _Partition) -> None:
         """Make durable what was decided, in the order that a crash forgives.
@@ -177,11 +190,15 @@ class WindowsHandler:
         """Close idle windows, and publish what an earlier try could not."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            async with self._lock:
-                for place, held in self._partitions.items():
-                    held.closed += held.accumulator.tick(self._clock())
-                    if held.closed or held.letters:
-                        await self._settle_soon(place, held)
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Look once."""
+        async with self._lock:
+            for place, held in self._partitions.items():
+                held.closed += held.accumulator.tick(self._clock())
+                if held.closed or held.letters:
+                    await self._settle_soon(place, held)
 
     async def _obey(self, command: GivenCommand) -> None:
         """Close what a command names.
@@ -233,7 +250,10 @@ def _arrival(raw: RawRecord, text: LabeledText) -> Arrival:
     return Arrival(
         offset,
         text.task,
-        text.id or record_id(None, topic=raw.topic, partition=raw.partition, offset=offset),
+        text.id
+        or record_id(
+            None, topic=raw.topic, partition=raw.partition, offset=offset, headers=raw.headers
+        ),
         text.label,
         appended,
         event_seconds(text.event_time, appended_seconds=max(appended, 0) / 1000),

@@ -21,6 +21,7 @@ from model.config.methods import (
     PruningConfig,
 )
 from model.config.refresh import DriftConfig, FeedbackConfig, RefreshConfig
+from model.config.retention import RetentionConfig
 from model.config.task import TaskConfig
 from model.config.window import OfflineConfig, WindowConfig
 
@@ -47,6 +48,7 @@ __all__ = [
     "PruningConfig",
     "RefreshConfig",
     "ReplayMemoryConfig",
+    "RetentionConfig",
     "TaskConfig",
     "WindowConfig",
 ]

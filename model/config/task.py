@@ -1,8 +1,8 @@
 """Everything about one task."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from model.config.base import AtLeastOne, Config
 from model.config.encoder import EncoderConfig
@@ -12,6 +12,7 @@ from model.config.head import HeadConfig
 from model.config.memory import HoldoutConfig, ReplayMemoryConfig
 from model.config.methods import MethodsConfig
 from model.config.refresh import DriftConfig, FeedbackConfig, RefreshConfig
+from model.config.retention import RetentionConfig
 from model.config.window import OfflineConfig, WindowConfig
 
 
@@ -40,6 +41,7 @@ class TaskConfig(Config):
     feedback: FeedbackConfig = FeedbackConfig()
     monitor: MonitorConfig = MonitorConfig()
     drift: DriftConfig = DriftConfig()
+    retention: RetentionConfig = RetentionConfig()
     max_windows_per_update: AtLeastOne = 16
     """Most waiting windows that one update takes together."""
     duplicate_horizon_records: AtLeastOne = 20_000
@@ -48,7 +50,10 @@ class TaskConfig(Config):
     """One text under two ids with two labels: both are learned, or the newest takes the other's
     place. Either way they are counted."""
     max_new_labels: AtLeastOne = 200
-    """Most labels that one update may add; more is taken for a fault of the producer."""
+    """Most labels that one window may add. Records of further new labels are dead letters: so many
+    at once are taken for a fault of the producer. The window goes on without them."""
+    max_labels: Annotated[int, Field(ge=2, le=10_000)] = 1000
+    """Most labels of the task; records of any further label are dead letters."""
 
     @model_validator(mode="after")
     def _a_trained_head_is_trained(self) -> "TaskConfig":

@@ -7,7 +7,10 @@ from typer.testing import CliRunner
 
 from consumers.__main__ import app
 
-ROLES = ("topics", "windows", "train", "serve", "produce", "refresh", "models", "demo")
+ROLES = (
+    "topics", "windows", "train", "serve", "produce", "refresh", "status", "pause", "resume",
+    "models", "demo",
+)  # fmt: skip
 
 
 def run(*arguments: str, **environment: str) -> tuple[int, str]:

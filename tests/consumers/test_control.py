@@ -1,12 +1,14 @@
 """Commands are read from the beginning of `control`, each once, whatever stands between them."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers import control
 from consumers.control import ControlReader, GivenCommand
@@ -76,3 +78,17 @@ def test_what_is_no_command_and_what_concerns_others_is_passed_over(
     found = read(monkeypatch, b"\xff{", a_command("a", Action.REFRESH), a_command("b"))
 
     assert [item.command.command_id for item in found] == ["b"]
+
+
+def test_an_action_that_this_release_does_not_know_is_passed_over_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = json.dumps(json.loads(a_command("a")) | {"action": "dance"}).encode()
+
+    with capture_logs() as logs:
+        found = read(monkeypatch, unknown, a_command("b"))
+
+    assert [item.command.command_id for item in found] == ["b"]
+    [refused] = [entry for entry in logs if entry["event"] == "command_refused"]
+    assert refused["log_level"] == "warning"
+    assert "control/0/0: action: Input should be 'close'" in refused["detail"]

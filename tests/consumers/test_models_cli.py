@@ -126,7 +126,7 @@ def test_rollback_writes_an_entry_and_says_that_no_broker_heard_of_it(
     loop = Loop(folder, write_tiny_encoder(folder / "encoder"), gate=GateConfig(obey=False))
     loop.learn(stream(60))
     loop.learn(stream(60, start=60))
-    monkeypatch.setattr("consumers.rollback._connected", lambda _: (None, "nobody answers"))
+    monkeypatch.setattr("consumers.announcer._connected", lambda _: (None, "nobody answers"))
 
     shown = run("rollback", TASK, "--who", "me", "--why", "a test", store=loop.store.uri)
 

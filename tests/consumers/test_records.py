@@ -63,6 +63,38 @@ def test_a_bad_record_has_a_reason(value: bytes | None, reason: str) -> None:
     assert reason_of(value) == reason
 
 
+def test_a_label_longer_than_the_setting_is_bad() -> None:
+    settings = Settings(max_label_chars=5)
+    assert reason_of(labeled(label="sixsix"), settings) == "label_too_long"
+    record = parse_labeled_text(raw(labeled(label="fivef")), settings=settings).record
+    assert record.label == "fivef"
+
+
+def test_a_record_larger_than_the_setting_is_refused_unread() -> None:
+    settings = Settings(max_record_bytes=1024)
+    assert reason_of(b" " * 1025, settings) == "record_too_large"
+    assert reason_of(b" " * 1024, settings) == "invalid_json"
+    with pytest.raises(BadRecordError, match="record_too_large"):
+        parse_text(raw(b" " * 1025), settings=settings)
+
+
+@pytest.mark.parametrize(
+    "given", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01T23:59:59Z"]
+)
+def test_an_event_time_that_utc_does_not_have_is_the_append_time(given: str) -> None:
+    """It could not be written down with the record."""
+    appended = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+    record = parse_labeled_text(raw(labeled(event_time=given)), settings=SETTINGS).record
+    assert record.event_time == appended
+
+
+@pytest.mark.parametrize("timestamp", [-1, 2**63 - 1])
+def test_an_append_time_that_no_calendar_has_stops_nothing(timestamp: int) -> None:
+    """Of a topic that the broker does not stamp."""
+    record = parse_labeled_text(raw(labeled(), timestamp=timestamp), settings=SETTINGS).record
+    assert record.event_time.year in {1970, 9999}
+
+
 def test_a_text_at_the_limit_is_taken() -> None:
     value = labeled(text="x" * 100)
     assert len(parse_labeled_text(raw(value), settings=SETTINGS).record.text) == 100
@@ -77,7 +109,8 @@ def test_an_unknown_task_is_bad_only_where_tasks_are_strict() -> None:
 
 
 def test_megabytes_of_input_do_not_come_back_in_the_detail() -> None:
-    assert reason_of(labeled(label="y" * 1_000_000)) == "invalid_schema"
+    assert reason_of(labeled(label="y" * 1_000_000)) == "label_too_long"
+    assert reason_of(labeled(task="y" * 1_000_000)) == "invalid_schema"
 
 
 def test_a_text_to_classify_meets_the_same_limits() -> None:

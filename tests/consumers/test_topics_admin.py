@@ -8,7 +8,7 @@ from consumers.broker import kafka_python_options
 from consumers.settings import Settings
 from consumers.topics_admin import Difference, TopicsReport, configs_of, ensure_topics, run
 from model.errors import RetryError
-from schemas.topics import CONTROL, LABELED_TEXTS, MODEL_VERSIONS, TEXTS, TOPICS
+from schemas.topics import CONTROL, LABELED_TEXTS, MODEL_VERSIONS, REDRIVEN, TEXTS, TOPICS
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_every_topic_of_the_table_is_created_as_the_table_says(fresh: Settings) 
     assert set(report.created) == {fresh.topic(topic.name) for topic in TOPICS}
     for topic in TOPICS:
         partitions, configs = on_broker(fresh, topic.name)
-        assert partitions == (1 if topic in {MODEL_VERSIONS, CONTROL} else 2)
+        assert partitions == (1 if topic in {MODEL_VERSIONS, CONTROL, REDRIVEN} else 2)
         assert configs_of(topic, fresh).items() <= configs.items()
 
 

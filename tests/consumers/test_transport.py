@@ -5,9 +5,12 @@ from importlib import metadata
 
 import aiokafka
 import pytest
+from aiokafka.consumer import subscription_state
 from aiokafka.consumer.fetcher import Fetcher
+from faust.app import App
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
+from mode.utils.queues import FlowControlEvent
 
 from consumers import transport
 from consumers.app import create_app
@@ -28,6 +31,12 @@ LEANS_ON = [
     (driver.Producer, "_settings_extra", ["self"]),
     (base.Consumer, "getmany", ["self", "timeout"]),
     (base.Consumer, "_wait_next_records", ["self", "timeout"]),
+    (base.Consumer, "resume_partitions", ["self", "tps"]),
+    (base.Consumer, "resume_flow", ["self"]),
+    (base.ThreadDelegateConsumer, "assignment", ["self"]),
+    (driver.AIOKafkaConsumerThread, "_create_consumer", ["self", "loop"]),
+    (App, "on_rebalance_start", ["self"]),
+    (FlowControlEvent, "resume", ["self"]),
     (base.Consumer, "_add_gap", ["self", "tp", "offset_from", "offset_to"]),
     (base.Consumer, "commit", ["self", "topics", "start_new_transaction"]),
     (base.Consumer, "perform_seek", ["self"]),
@@ -49,6 +58,11 @@ def test_an_inner_name_is_there_and_takes_what_we_pass(
 
 
 def test_what_is_read_from_inner_objects_is_still_in_their_source() -> None:
+    assert "self._rebalance_listener" in inspect.getsource(driver.AIOKafkaConsumerThread)
+    assert "can_resume_flow" in inspect.getsource(base.Consumer._wait_next_records)
+    state = inspect.getsource(subscription_state)
+    for name in ("state_value", "has_valid_position", "def position"):
+        assert name in state
     drain = inspect.getsource(base.Consumer._drain_messages)
     assert "self.getmany" in drain
     assert "r_offset is None or offset >= r_offset" in drain

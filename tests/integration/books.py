@@ -58,7 +58,8 @@ def read_books(store: Path, task: str, log: list[Any]) -> Books:
             trimmed += sum(r.offset < below for r in held)
             books.taken.update((*place, r.offset) for r in held if r.offset >= below)
             through[place] = max(below, span["end"])
-        accounted = sum(counts[name] for name in ("learned", "held_out", "duplicates", "skipped"))
+        fates = ("learned", "held_out", "duplicates", "skipped", "refused")
+        accounted = sum(counts[name] for name in fates)
         if entry["evaluation"]["outcome"] != "failed":
             assert (accounted, counts["trimmed"]) == (fresh, trimmed), entry["sequence"]
         assert entry["trained_through"] == {f"{t}/{p}": end for (t, p), end in through.items()}

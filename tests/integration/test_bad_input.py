@@ -14,13 +14,13 @@ from tests.integration.installation import Installation, encoded
 from tests.integration.texts import TASK, labeled, questions
 
 WINDOW = 40
-TWICE, ALONE, TINY, AWAY = "twice", "alone", "tiny", "away"
+TWICE, ALONE, TINY, AWAY, MANY = "twice", "alone", "tiny", "away", "many"
 
 
 @pytest.fixture(scope="module")
 def learning(install: Install) -> Iterator[Installation]:
     """Roles at work, for the tests whose tasks do not meddle with each other."""
-    tasks = dict.fromkeys((TASK, TWICE, ALONE, TINY, AWAY))
+    tasks = {**dict.fromkeys((TASK, TWICE, ALONE, TINY, AWAY)), MANY: {"max_labels": 3}}
     here = install(records=WINDOW, strict_tasks=True, tasks=tasks, max_text_chars=300)
     with here.roles("windows", "train"):
         yield here
@@ -42,7 +42,11 @@ def test_bad_records_are_dead_letters_with_reason_and_origin_and_the_window_goes
     offsets = here.write(values)
     here.until(lambda: here.labels_learned(TASK) == WINDOW)
     here.read_on()
-    letters = here.dead_letters()
+    letters = {
+        place: letter
+        for place, letter in here.dead_letters().items()
+        if letter.reason != "too_many_labels"
+    }
     assert {offset: d.reason for (_, offset), d in letters.items()} == dict(
         zip(offsets[10:15], bad, strict=True)
     )
@@ -69,6 +73,29 @@ def test_a_flood_of_bad_records_stops_the_role_before_it_drains_the_topic(
         assert "flood_ratio" in role.last_lines()
     here.read_on()
     assert len(here.dead_letters()) <= 20
+
+
+def test_records_of_labels_beyond_the_limit_are_dead_letters_and_the_books_add_up(
+    learning: Installation,
+) -> None:
+    here = learning
+    texts = labeled(WINDOW, task=MANY)
+    odd = range(5, WINDOW, 7)
+    for number in odd:
+        texts[number] = texts[number].model_copy(update={"label": f"odd {number}"})
+    offsets = here.write(encoded(texts))
+    here.until(lambda: here.labels_learned(MANY) == WINDOW - len(odd))
+    here.until(lambda: len(_refused(here)) == len(odd))
+    assert _refused(here) == {(0, offsets[number]) for number in odd}
+    books = read_books(Path(here.settings.store), MANY, here.records["labeled-texts"])
+    assert books.sums["learned"] + books.sums["held_out"] + len(_refused(here)) == WINDOW
+    assert books.sums["refused"] == len(odd)
+    assert here.dead_windows() == []
+
+
+def _refused(here: Installation) -> set[tuple[int, int]]:
+    letters = here.dead_letters().items()
+    return {place for place, letter in letters if letter.reason == "too_many_labels"}
 
 
 def test_repeats_corrections_and_conflicts_are_told_apart(learning: Installation) -> None:

@@ -76,3 +76,10 @@ def test_a_span_beyond_the_end_of_the_log_is_gone_and_nothing_waits_for_it(
         log.read(TASK, span_of(here, 0, 9), strict=True)
     assert log.read(TASK, span_of(here, 0, 9), strict=False) == []
     assert len(log.read(TASK, span_of(here, 0, 3), strict=True)) == 3
+
+
+def test_the_ends_of_the_log_are_told_by_place(here: Installation, log: SpanLog) -> None:
+    here.write(encoded(labeled(3)))
+    here.write(encoded(labeled(2)), partition=1)
+    spans = [span_of(here, 0, 9), span_of(here, 0, 1, partition=1)]
+    assert log.ends(spans) == {spans[0].place: 3, spans[1].place: 2}

@@ -93,6 +93,45 @@ def test_every_pod_is_bounded_unprivileged_and_has_time_to_drain(
         assert workloads(manifests)[name]["kind"] == "Job" or spec["terminationGracePeriodSeconds"]
 
 
+def deployments(manifests: list[Manifest]) -> dict[str, Manifest]:
+    kinds = {name: one["kind"] for name, one in workloads(manifests).items()}
+    return {name: pod for name, pod in pods(manifests).items() if kinds[name] == "Deployment"}
+
+
+def test_a_role_is_given_more_time_to_end_than_it_takes(manifests: list[Manifest]) -> None:
+    limit = float(variables(manifests)["FRESHET_SHUTDOWN_SECONDS"])
+    for name, pod in deployments(manifests).items():
+        assert pod["spec"]["terminationGracePeriodSeconds"] >= limit + 5, name
+
+
+def test_every_role_is_probed_where_it_answers(manifests: list[Manifest]) -> None:
+    given = variables(manifests)
+    assert given["FRESHET_HEALTH_HOST"] == "0.0.0.0"  # noqa: S104 - inside of the pod's network
+    for name, pod in deployments(manifests).items():
+        (container,) = pod["spec"]["containers"]
+        ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+        asked = {}
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+            get = container[kind]["httpGet"]
+            assert str(ports[get["port"]]) == given["FRESHET_HEALTH_PORT"], name
+            asked[kind] = get["path"]
+        assert asked == {
+            "startupProbe": "/live",
+            "livenessProbe": "/live",
+            "readinessProbe": "/ready",
+        }
+
+
+def test_a_stalled_role_has_the_time_to_heal_itself_before_it_is_killed(
+    manifests: list[Manifest],
+) -> None:
+    # Noticed at one limit, two more steps half a limit later each.
+    healed_after = Settings().stall_seconds
+    for name, pod in deployments(manifests).items():
+        probe = pod["spec"]["containers"][0]["livenessProbe"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] >= healed_after, name
+
+
 def test_selectors_find_their_own_pods_and_no_others(manifests: list[Manifest]) -> None:
     for name, one in workloads(manifests).items():
         if one["kind"] == "Deployment":

@@ -19,6 +19,7 @@ from model.config import (
     WindowConfig,
 )
 from model.data import Record
+from model.errors import SpanDeletedError
 from model.learner import Learner
 from model.lineage import Lineage, LineageEntry
 from model.state import TaskState
@@ -93,6 +94,8 @@ class MemoryLog:
     def read(self, task: str, span: Span, *, strict: bool) -> list[Record]:
         """What is left of the span."""
         first = max(span.start, self._deleted_below)
+        if strict and first > span.start:
+            raise SpanDeletedError(f"{span} begins before {first}, where the log begins")
         return [record for record in self._records if first <= record.offset < span.end]
 
 

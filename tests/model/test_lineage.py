@@ -1,11 +1,16 @@
 """A lineage is a log: entries are created once, in order, and never changed."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 from model.errors import ArtifactRefusedError, NotFoundError, TipMovedError
 from model.lineage import Lineage, LineageEntry, tasks_in
+from tests.hostile import extremes, hostile
 from tests.model.loop import TASK, Loop, stream
 
 
@@ -59,6 +64,56 @@ def test_an_unreadable_entry_is_refused_with_its_path(loop: Loop) -> None:
 
     with pytest.raises(ArtifactRefusedError, match=path):
         loop.lineage.tip()
+
+
+class Held:
+    """A store with one value under every name."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def get(self, _path: str) -> bytes:
+        return self._raw
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the entry is only read
+)
+@given(data=st.data())
+def test_whatever_stands_there_is_an_entry_or_refused_in_few_words(
+    first: LineageEntry, data: st.DataObject
+) -> None:
+    example = json.loads(first.model_dump_json())
+    store: Any = Held(data.draw(hostile(example)))
+    try:
+        Lineage(store, TASK).entry(0)
+    except ArtifactRefusedError as error:
+        told = str(error)
+        event(told.split(":", maxsplit=1)[0])
+    else:
+        told = ""
+    assert len(told) < 700
+
+
+def test_extreme_entries_are_refused_in_few_words(loop: Loop, first: LineageEntry) -> None:
+    example = json.loads(first.model_dump_json())
+    for what, raw in extremes(example, "labels").items():
+        store: Any = Held(raw)
+        if what == "ten megabytes of ignored fields":
+            assert Lineage(store, TASK).entry(0) == first
+            continue
+        with pytest.raises(ArtifactRefusedError) as caught:
+            Lineage(store, TASK).entry(0)
+        assert len(str(caught.value)) < 700, what
+
+
+def test_an_entry_from_before_labels_were_refused_is_read(first: LineageEntry) -> None:
+    old = json.loads(first.model_dump_json())
+    del old["refused"]
+    store: Any = Held(json.dumps(old).encode())
+    assert Lineage(store, TASK).entry(0) == first
 
 
 def test_tasks_are_those_with_a_lineage(loop: Loop, first: LineageEntry) -> None:

@@ -140,7 +140,7 @@ def test_what_nobody_remembers_is_made_up_for_by_weight(
     np.testing.assert_allclose(forgetful.state().statistics.counts, before.counts)
 
 
-def test_a_correction_after_a_partial_refresh_takes_back_one_record(
+def test_a_correction_after_a_partial_refresh_takes_the_record_back_whole(
     forgetful: Loop, records: list[Record]
 ) -> None:
     loop = forgetful
@@ -155,7 +155,7 @@ def test_a_correction_after_a_partial_refresh_takes_back_one_record(
 
     change = loop.state().statistics.counts - state.statistics.counts
     index = state.label_index()
-    assert change[index[heavy.label]] == pytest.approx(-1.0)
+    assert change[index[heavy.label]] == pytest.approx(-heavy.weight), "no feature of it stays"
     assert change[index[other]] == pytest.approx(1.0)
 
 

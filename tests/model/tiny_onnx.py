@@ -35,9 +35,9 @@ def tokenizer(*, max_length: int | None = 16) -> bytes:
     return made.to_str().encode()
 
 
-def encoder(*, turn: int = 0, output: str = "features") -> bytes:
-    """The mean of the words' one-hot features, those under the mask."""
-    table = np.zeros((5, 3), dtype=np.float32)
+def encoder(*, turn: int = 0, output: str = "features", rows: int = 5) -> bytes:
+    """The mean of the words' one-hot features, those under the mask; more `rows` weigh more."""
+    table = np.zeros((rows, 3), dtype=np.float32)
     for word in range(3):
         table[word + 2, (word + turn) % 3] = 1
     table[1] = 1 / 3

@@ -14,6 +14,7 @@ from schemas.evaluation import EvaluationEvent
 from schemas.labeled_text import LabeledText, TextToClassify, event_time, record_id
 from schemas.model_version import Artifact, ModelVersion
 from schemas.prediction import Prediction
+from schemas.redriven import Redriven
 from schemas.topics import TOPICS
 from schemas.window import TrainingWindow, digest_ids
 
@@ -24,6 +25,7 @@ EVENTS: dict[str, type[Event]] = {
     "evaluation": EvaluationEvent,
     "model_version": ModelVersion,
     "prediction": Prediction,
+    "redriven": Redriven,
     "training_window": TrainingWindow,
 }
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -147,4 +149,4 @@ def test_a_digest_tells_where_one_id_ends() -> None:
 
 
 def test_topics_have_names_of_their_own() -> None:
-    assert len({topic.name for topic in TOPICS}) == len(TOPICS) == 10
+    assert len({topic.name for topic in TOPICS}) == len(TOPICS) == 11

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -83,6 +84,19 @@ def test_books_that_lack_a_record_do_not_add_up() -> None:
     )
     state.apply([RoundEvaluated(made.evaluation(3, window, counts=lost))], now=0.0)
     assert not report_of(state, acknowledged=45).records.add_up
+
+
+def test_a_record_whose_label_was_refused_is_a_dead_letter_and_in_no_other_place() -> None:
+    state, window = DemoState(), made.window(0)
+    counts = RecordCounts(learned=7, held_out=2, refused=1)
+    set_aside = made.set_aside(3)
+    letter = set_aside.letter.model_copy(update={"key": None, "task": made.TASK})
+    state.apply([*[LabeledSent(made.TASK)] * 10, WindowClosed(window)], now=0.0)
+    state.apply([RoundEvaluated(made.evaluation(0, window, counts=counts))], now=0.0)
+    state.apply([replace(set_aside, letter=letter)], now=0.0)
+    books = report_of(state, acknowledged=10).records
+    assert (books.learned, books.held_out, books.dead_letters) == (7, 2, 1)
+    assert (books.open, books.add_up) == (0, True)
 
 
 def test_a_window_that_failed_for_good_is_skipped_once() -> None:

@@ -77,6 +77,7 @@ class FakeVersions:
         self.store = ArtifactStore("memory:///")
         self.loader = PredictorLoader(self.store, device="cpu", threads=1)
         self.serving: dict[str, Predictor] = {}
+        self.beat_at = 0.0
         self.tell: Callable[[FollowerEvent], None] = lambda _: None
 
     def __call__(
@@ -89,6 +90,9 @@ class FakeVersions:
     def start(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def numbers(self) -> dict[str, int]:
+        return {task: predictor.version for task, predictor in self.serving.items()}
 
     def find(self, task: str) -> Predictor | None:
         return self.serving.get(task)

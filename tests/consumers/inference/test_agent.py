@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from consumers.inference import agent
 from consumers.inference.agent import hold_seconds
 from consumers.inference.events import FollowEnded
 from model.errors import StopError
@@ -165,6 +166,43 @@ def test_a_role_that_holds_a_text_stops_at_once() -> None:
     assert kafka.committed == []
 
 
+def test_it_is_ready_with_its_first_version_and_says_which_one_answers() -> None:
+    async def scenario(stage: Stage) -> None:
+        before = stage.serve.condition()
+        assert before.not_ready == "no version is loaded yet"
+        stage.versions.swap(1)
+        after = stage.serve.condition()
+        assert (after.not_ready, after.tasks) == ("", {"colors": {"version": 1}})
+
+    play(scenario)
+
+
+def test_a_text_that_waits_for_its_version_is_work_that_beats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agent, "LOOK_AGAIN_SECONDS", 0.01)
+
+    async def scenario(stage: Stage) -> None:
+        stage.versions.beat_at = time.monotonic() + 3600
+        await stage.serve.batch(batch_of(P0, 0, [text_of("alpha")]))
+        first = stage.serve.condition()
+        assert first.working_on == "answers"
+        async with asyncio.timeout(20):
+            while stage.serve.condition().beat_at <= first.beat_at:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    play(scenario)
+
+
+def test_a_follower_that_is_silent_sets_the_beat() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.versions.beat_at = 7.0
+        condition = stage.serve.condition()
+        assert (condition.working_on, condition.beat_at) == ("following versions", 7.0)
+
+    play(scenario)
+
+
 @pytest.mark.parametrize(
     ("appended", "started", "left"),
     [(100, 0, 30), (60, 0, -10), (0, 100, 30), (500, 0, 30)],
@@ -175,10 +213,22 @@ def test_a_text_is_held_from_when_it_was_appended_or_the_role_started(
     seconds = hold_seconds(
         appended_at=AT + timedelta(seconds=appended),
         started_at=AT + timedelta(seconds=started),
+        running_seconds=100 - started,
         now=AT + timedelta(seconds=100),
         wait_seconds=30,
     )
     assert seconds == left
+
+
+def test_a_clock_that_jumps_ahead_uses_up_no_text_s_time() -> None:
+    seconds = hold_seconds(
+        appended_at=AT,
+        started_at=AT,
+        running_seconds=2,
+        now=AT + timedelta(days=1),
+        wait_seconds=30,
+    )
+    assert seconds == 28
 
 
 def test_the_role_starts_without_torch() -> None:

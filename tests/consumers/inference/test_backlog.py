@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.inference.backlog import LONGEST_PAUSE_SECONDS, Backlog
+from consumers.inference.backlog import LONGEST_PAUSE_SECONDS, REFUSED_PAUSE_SECONDS, Backlog
 from model.artifacts import ArtifactStore
 from schemas.model_version import ModelVersion
 from tests.model.tiny_onnx import store_version
@@ -49,9 +49,26 @@ def test_a_refused_version_announced_again_is_tried_again() -> None:
     backlog.announce(_version(1), announced_at=AT, now=0)
     pending = backlog.due(now=0)
     assert pending is not None
-    backlog.refuse(pending)
+    backlog.refuse(pending, now=0)
     assert backlog.due(now=0) is None
     assert backlog.announce(_version(1), announced_at=AT, now=0)
+    assert _due(backlog) == ("colors", 1)
+
+
+def test_a_refused_version_is_looked_at_again_and_holds_back_no_other() -> None:
+    backlog = Backlog()
+    _serve(backlog, _version(1))
+    backlog.announce(_version(3), announced_at=AT, now=0)
+    pending = backlog.due(now=0)
+    assert pending is not None
+    assert not pending.refused
+    backlog.refuse(pending, now=0)
+    again = backlog.due(now=REFUSED_PAUSE_SECONDS)
+    assert again is not None
+    assert (again.version.version, again.refused) == (3, True)
+    # What was announced before it and not yet served is better than nothing.
+    assert backlog.announce(_version(2), announced_at=AT, now=1)
+    assert _due(backlog, 1) == ("colors", 2)
 
 
 def test_a_removed_task_may_begin_anew_at_any_number() -> None:

@@ -100,7 +100,7 @@ def _damage(store: ArtifactStore, artifact: Artifact, how: str) -> None:
         ("labels", "3 classes, but the version has 2 labels"),
         ("unparseable", "cannot load it"),
         ("unnormalised", "not to one"),
-        ("not json", "validation error"),
+        ("not json", "it is no announcement of a version; value: Invalid JSON"),
         ("wrong key", "its key is 'colors', its task 'shapes'"),
     ],
 )
@@ -133,6 +133,24 @@ def test_a_bad_version_is_refused_and_the_old_one_serves_on(
         assert held.predict(["gamma"])[0].label == expected("gamma", turns=0)
         on_memory.announce(3, head_turn=2)
         assert events.wait_for_version(3).previous == 1
+
+
+def test_a_refused_version_whose_file_is_put_right_is_served_in_the_end(
+    on_memory: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.inference.backlog.REFUSED_PAUSE_SECONDS", 0.2)
+    events = Events()
+    version = tiny_onnx.store_version(on_memory.store, 1)
+    held = on_memory.store.get(version.head.path)
+    _damage(on_memory.store, version.head, "truncated")
+    on_memory.send("colors", version.encode())
+    with _follower(on_memory.settings, events) as follower:
+        events.wait(VersionRefused)
+        assert follower.find("colors") is None
+        on_memory.store.put(version.head.path, held)
+        assert events.wait_for_version(1).previous is None
+        told = [event for event in events.seen.queue if isinstance(event, VersionRefused)]
+        assert not told, "it is told once"
 
 
 def test_readers_under_load_see_whole_versions_only(on_memory: Publisher) -> None:

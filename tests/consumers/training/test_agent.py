@@ -1,123 +1,35 @@
 """The training role's handler, with a worker and a broker that are not there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from consumers.batches import PartitionBatch
-from consumers.control import GivenCommand
-from consumers.settings import Settings
-from consumers.training import agent
+from consumers.health.condition import Condition
+from consumers.training import schedule
 from consumers.training.agent import TrainingHandler
-from consumers.training.messages import Committed, Failed, GiveUpRefresh, Learn, Refresh, Tip
+from consumers.training.messages import (
+    Committed,
+    Failed,
+    GiveUp,
+    GiveUpRefresh,
+    Learn,
+    Refresh,
+    Tip,
+)
 from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
 from tests.consumers.raw import raw
+from tests.consumers.training.scene import (
+    DONE,
+    NO_FIT,
+    PLACE,
+    Play,
+    Worker,
+    batch,
+)
 from tests.consumers.training.test_backlog import TOPIC, waiting
-from tests.consumers.training.test_refreshes import AT, asked
-
-PLACE = (TOPIC, 0)
-DONE = Committed(entry=None, refresh_due=None)
-NO_FIT = Failed(fate="reject", error="NotFiniteError", message="the loss is not finite")
-
-
-class Broker:
-    """Notes what is committed, and what stops the role."""
-
-    def __init__(self) -> None:
-        self.failed: list[Exception] = []
-        self.committed: list[dict[tuple[str, int], int]] = []
-        self.letters = 0
-        self.told, self.wrote = asyncio.Event(), asyncio.Event()
-
-    def fail(self, error: Exception) -> None:
-        self.failed.append(error)
-        self.told.set()
-
-    async def publish(self, *_: Any, **__: Any) -> None:
-        self.letters += 1
-
-    async def commit(self, offsets: dict[tuple[str, int], int]) -> bool:
-        self.committed.append(offsets)
-        self.wrote.set()
-        return True
-
-
-class Worker:
-    """Starts as it is told, and answers each request by `replies`, else with success."""
-
-    def __init__(self, *starts: Exception, replies: dict[type, Any] | None = None) -> None:
-        self.starts = list(starts)
-        self.replies = replies or {}
-        self.asked: list[Any] = []
-        self.stopped = False
-        self.heard = asyncio.Event()
-        self.until: type = Learn
-
-    async def start(self) -> None:
-        if self.starts:
-            raise self.starts.pop(0)
-
-    async def ask(self, request: Any) -> Any:
-        self.asked.append(request)
-        if isinstance(request, self.until):
-            self.heard.set()
-        reply = self.replies.get(type(request), DONE)
-        return reply.pop(0) if isinstance(reply, list) else reply
-
-    async def stop(self) -> None:
-        self.stopped = True
-
-
-class Control:
-    """The commands that were given while the role was down; more are given by `_obey`."""
-
-    def __init__(self, *given: GivenCommand) -> None:
-        self._given = list(given)
-
-    async def known(self) -> list[GivenCommand]:
-        return self._given
-
-    def follow(self, _: Any) -> "asyncio.Task[None]":
-        return asyncio.create_task(asyncio.sleep(0))
-
-    async def stop(self) -> None:
-        pass
-
-
-Scene = Callable[[TrainingHandler, Any], Awaitable[None]]
-Play = Callable[..., Broker]
-
-
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Runs a handler with this worker through a scene, within bounds."""
-    monkeypatch.setattr(agent, "FIRST_PAUSE_SECONDS", 0.0)
-
-    def run(worker: Worker, scene: Scene, *given: GivenCommand) -> Broker:
-        async def played() -> Broker:
-            monkeypatch.setattr(agent, "WorkerHandle", lambda *_: worker)
-            monkeypatch.setattr(agent, "ControlReader", lambda *_, **__: Control(*given))
-            handler, broker = TrainingHandler(Settings(max_failed_windows=2)), Broker()
-            kafka: Any = broker
-            await handler.start(kafka)
-            try:
-                await asyncio.wait_for(scene(handler, broker), 10)
-            finally:
-                await handler.stop()
-            return broker
-
-        return asyncio.run(played())
-
-    return run
-
-
-def batch(*offsets: int) -> PartitionBatch:
-    values = ((offset, waiting(offset).window.encode()) for offset in offsets)
-    return PartitionBatch(*PLACE, [raw(value, topic=TOPIC, offset=n) for n, value in values])
 
 
 @pytest.mark.parametrize("fault", [StopError("no base model"), KeyError("a fault of ours")])
@@ -165,6 +77,27 @@ def test_a_refused_refresh_is_written_down_once_and_the_next_window_is_learned(
     assert worker.asked[3].reason == "no encoder of its own: NotFiniteError: the loss is not finite"
 
 
+@pytest.mark.parametrize("value", [b"?", b" " * 2_000_000, None, "foreign"])
+def test_what_is_no_window_over_labeled_texts_is_a_dead_letter_and_the_next_is_learned(
+    value: Any, play: Play
+) -> None:
+    if value == "foreign":
+        window = waiting(0).window
+        span = window.span.model_copy(update={"topic": "control"})
+        value = window.model_copy(update={"span": span}).encode()
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        await handler.batch(PartitionBatch(*PLACE, [raw(value, topic=TOPIC, offset=0)]))
+        await handler.batch(batch(1))
+        await worker.heard.wait()
+        await broker.wrote.wait()
+
+    broker = play(worker, scene)
+    assert (broker.failed, broker.letters) == ([], 1)
+    assert broker.committed == [{PLACE: 2}]
+
+
 def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
     play: Play,
 ) -> None:
@@ -184,7 +117,7 @@ def test_windows_that_fail_alike_one_after_the_other_stop_the_role_and_are_kept(
 def test_a_batch_that_waits_while_partitions_move_adds_no_more_of_itself(
     change: str, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent, "MOST_WAITING", 1)
+    monkeypatch.setattr(schedule, "MOST_WAITING", 1)
     worker = Worker(*[WorkerNotReadyError("the store does not answer")] * 10_000)
 
     async def scene(handler: TrainingHandler, _: Any) -> None:
@@ -246,72 +179,98 @@ def test_a_rollback_that_came_first_leaves_the_window_to_be_asked_for_again(
     assert broker.committed == [{PLACE: 1}]
 
 
-def test_a_command_given_while_the_role_was_down_is_obeyed_before_any_window_comes(
+def test_a_round_in_hand_is_finished_and_committed_when_the_role_is_told_to_stop(
     play: Play,
 ) -> None:
     worker = Worker()
-    worker.until = Refresh
+    worker.go_on.clear()
 
-    async def scene(*_: Any) -> None:
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, 1))
+        await worker.heard.wait()
+        asyncio.get_running_loop().call_later(0.2, worker.go_on.set)
+
+    assert play(worker, scene).committed == [{PLACE: 2}]
+    assert worker.stopped
+
+
+def test_a_fit_that_takes_too_long_is_abandoned_and_nothing_of_it_committed(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        monkeypatch.setattr(
+            handler, "_settings", handler._settings.model_copy(update={"shutdown_seconds": 0.4})
+        )
+        await handler.batch(batch(0))
         await worker.heard.wait()
 
-    assert play(worker, scene, asked(5_000)).failed == []
-    assert [type(request) for request in worker.asked] == [Tip, Refresh]
-    assert worker.asked[1].commanded_at == AT + timedelta(seconds=5)
-    assert worker.asked[1].why == "commanded by ops: the style guide changed"
+    assert play(worker, scene).committed == []
+    assert worker.stopped
 
 
-def test_a_command_given_while_the_role_idles_wakes_it(play: Play) -> None:
+def test_no_round_is_begun_after_the_role_was_told_to_stop(play: Play) -> None:
     worker = Worker()
-    worker.until = Refresh
+    worker.go_on.clear()
 
     async def scene(handler: TrainingHandler, _: Any) -> None:
         await handler.batch(batch(0))
-        await handler._obey(asked(5_000))
         await worker.heard.wait()
+        await handler.batch(batch(1))
+        asyncio.get_running_loop().call_later(0.2, worker.go_on.set)
+
+    assert play(worker, scene).committed == [{PLACE: 1}]
+
+
+def test_a_worker_that_died_while_nothing_was_to_do_is_replaced_at_once(play: Play) -> None:
+    worker = Worker()
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0))
+        await worker.heard.wait()
+        worker.dead = True
+        await handler._wake()
+        while worker.starts_made < 2:  # noqa: ASYNC110 - within the limit of `play`
+            await asyncio.sleep(0)
+
+    assert play(worker, scene).failed == []
+
+
+def test_its_condition_says_how_many_windows_wait(play: Play) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+    seen: list[Condition] = []
+
+    async def scene(handler: TrainingHandler, _: Any) -> None:
+        await handler.batch(batch(0, 1))
+        await worker.heard.wait()
+        seen.append(handler.condition())
+        worker.go_on.set()
 
     play(worker, scene)
-    assert Refresh in [type(request) for request in worker.asked]
+    assert [list(condition.tasks.values()) for condition in seen] == [[{"waiting_windows": 2}]]
+    assert seen[0].beat_at > 0
 
 
-def test_a_command_outlives_a_move_of_partitions_and_of_the_tip(play: Play) -> None:
-    moved = Failed(fate="retry", error="TipMovedError", message="tip is 3", tip_moved=True)
-    worker = Worker(
-        WorkerNotReadyError("the store does not answer"), replies={Refresh: [moved, DONE]}
-    )
+def test_a_window_is_a_dead_letter_before_it_is_given_up(play: Play) -> None:
+    """After a crash between the two it comes again; the entry alone would hide it."""
+    deleted = Failed(fate="reject", error="SpanDeletedError", message="retention was faster")
+    letters: list[int] = []
 
-    async def scene(handler: TrainingHandler, _: Any) -> None:
-        await handler.assigned(frozenset([PLACE]))
+    class Noting(Worker):
+        async def ask(self, request: Any) -> Any:
+            if isinstance(request, GiveUp):
+                letters.append(brokers[0].letters)
+            return await super().ask(request)
+
+    worker, brokers = Noting(replies={Learn: deleted}), list[Any]()
+
+    async def scene(handler: TrainingHandler, broker: Any) -> None:
+        brokers.append(broker)
         await handler.batch(batch(0))
-        await worker.heard.wait()
+        await broker.wrote.wait()
 
-    play(worker, scene, asked(5_000))
-    assert [type(one) for one in worker.asked] == [Tip, Refresh, Tip, Refresh, Learn]
-
-
-def test_a_command_that_comes_too_early_is_obeyed_once_the_task_has_learned(play: Play) -> None:
-    early = Committed(entry=None, refresh_due=None, too_early=True)
-    worker = Worker(replies={Refresh: [early, DONE]})
-    worker.until = Refresh
-
-    async def scene(handler: TrainingHandler, _: Any) -> None:
-        await worker.heard.wait()
-        worker.heard.clear()
-        await handler.batch(batch(0))
-        await worker.heard.wait()
-
-    play(worker, scene, asked(5_000))
-    assert [type(one) for one in worker.asked] == [Tip, Refresh, Learn, Refresh]
-
-
-def test_a_command_that_cannot_be_obeyed_is_written_down_with_who_and_why(play: Play) -> None:
-    worker = Worker(replies={Refresh: NO_FIT})
-    worker.until = GiveUpRefresh
-
-    async def scene(*_: Any) -> None:
-        await worker.heard.wait()
-
-    play(worker, scene, asked(5_000))
-    assert worker.asked[-1].reason == (
-        "commanded by ops: the style guide changed: NotFiniteError: the loss is not finite"
-    )
+    assert play(worker, scene).committed == [{PLACE: 1}]
+    assert letters == [1]

@@ -10,11 +10,11 @@ from schemas.control import Action, Command
 AT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def asked(given: int, *, task: str = "prices") -> GivenCommand:
+def asked(given: int, *, task: str = "prices", action: Action = Action.REFRESH) -> GivenCommand:
     """A command to refresh, appended so many milliseconds after `AT`."""
     command = Command(
         command_id=f"c-{given}",
-        action=Action.REFRESH,
+        action=action,
         task=task,
         who="ops",
         why="the style guide changed",
@@ -39,6 +39,20 @@ def test_of_several_commands_the_last_counts() -> None:
 
     assert refreshes.take().commanded_at == datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
     assert not refreshes
+
+
+def test_a_command_to_forget_is_not_lost_behind_one_to_refresh() -> None:
+    refreshes = Refreshes()
+    refreshes.commanded(asked(1_000, action=Action.FORGET))
+    refreshes.commanded(asked(2_000))
+
+    refresh = refreshes.take()
+    assert refresh.erases
+    refreshes.postpone(refresh)
+    refreshes.commanded(asked(3_000))
+    assert refreshes.take().erases
+    refreshes.commanded(asked(4_000))
+    assert not refreshes.take().erases
 
 
 def test_a_command_stands_above_what_is_due() -> None:

@@ -2,6 +2,10 @@
 
 import asyncio
 import io
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +16,7 @@ import pytest
 from consumers.settings import Settings
 from consumers.training.messages import (
     REPLY,
+    Beat,
     Committed,
     Failed,
     GiveUpRefresh,
@@ -32,6 +37,7 @@ class Learner:
     def __init__(self, *, due: str | None = None, fault: FreshetError | None = None) -> None:
         self._due, self._fault = due, fault
         self.did: list[str] = []
+        self.owes = False
         self.refreshed_on: datetime | None = None
         self.labels: tuple[str, ...] = ("down", "up")
 
@@ -46,8 +52,12 @@ class Learner:
     def due(self, *_: Any) -> str | None:
         return self._due
 
-    def refresh(self, *_: Any) -> None:
-        self.did.append("refresh")
+    def owes_refresh(self, *_: Any) -> bool:
+        return self.owes
+
+    def refresh(self, *_: Any, erases: bool) -> None:
+        self.owes = self.owes and not erases
+        self.did.append("erasing refresh" if erases else "refresh")
 
     def fail_refresh(self, _: str, reason: str, __: Any) -> None:
         self._due = None
@@ -63,6 +73,13 @@ def made(tmp_path: Path) -> tuple[Worker, io.StringIO]:
 def with_learner(worker: Worker, learner: Learner) -> Worker:
     worker._learner = learner  # type: ignore[assignment]
     return worker
+
+
+async def nothing() -> None: ...
+
+
+def handle_of(died: Callable[[], Awaitable[None]] | None = None) -> WorkerHandle:
+    return WorkerHandle(Settings(), lambda _: None, died or nothing)
 
 
 def said(out: io.StringIO) -> Any:
@@ -118,6 +135,17 @@ def test_a_refresh_by_command_is_done_though_not_due_unless_one_ended_since(
     assert not said(out).too_early
 
 
+def test_an_erasing_refresh_is_owed_until_one_was_done_whatever_ended_since(
+    made: tuple[Worker, io.StringIO],
+) -> None:
+    (worker, _), learner = made, Learner(due=None)
+    learner.refreshed_on, learner.owes = AT + timedelta(days=1), True
+    erasing = COMMANDED.model_copy(update={"erases": True})
+    with_learner(worker, learner).answer(erasing.model_dump_json())
+    worker.answer(erasing.model_dump_json())
+    assert learner.did == ["erasing refresh"]
+
+
 def test_a_refresh_by_command_waits_for_two_labels(made: tuple[Worker, io.StringIO]) -> None:
     (worker, out), learner = made, Learner(due=None)
     learner.labels = ("down",)
@@ -153,7 +181,7 @@ def test_a_worker_that_is_not_ready_is_ended_and_its_reason_is_handed_on(
     answers_with(failed, monkeypatch)
 
     async def run() -> int | None:
-        handle = WorkerHandle(Settings(), lambda _: None)
+        handle = handle_of()
         with pytest.raises(error, match="no answer"):
             await handle.start()
         return handle.pid
@@ -167,7 +195,7 @@ def test_a_worker_that_is_ready_stays_up_until_it_is_stopped(
     answers_with(Ready(), monkeypatch)
 
     async def run() -> tuple[int | None, int | None]:
-        handle = WorkerHandle(Settings(), lambda _: None)
+        handle = handle_of()
         await handle.start()
         while_up = handle.pid
         await handle.stop()
@@ -184,7 +212,7 @@ def test_a_worker_that_is_killed_before_it_is_ready_is_no_fault_of_what_waits_fo
     runs("read -r start; kill -9 $$", monkeypatch)
 
     async def run() -> None:
-        handle = WorkerHandle(Settings(max_attempts=3), lambda _: None)
+        handle = WorkerHandle(Settings(max_attempts=3), lambda _: None, nothing)
         for _ in range(2):
             with pytest.raises(WorkerNotReadyError, match="ended with status -9"):
                 await handle.start()
@@ -198,7 +226,7 @@ def test_a_worker_that_was_ready_clears_the_count_of_those_that_were_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def run() -> None:
-        handle = WorkerHandle(Settings(max_attempts=2), lambda _: None)
+        handle = WorkerHandle(Settings(max_attempts=2), lambda _: None, nothing)
         for _ in range(3):
             runs("read -r start; exit 3", monkeypatch)
             with pytest.raises(WorkerNotReadyError, match="ended with status 3"):
@@ -217,7 +245,7 @@ def test_a_worker_that_is_killed_at_work_is_said_to_have_been_killed(
     runs(f"read -r start; echo '{ready}'; read -r request; kill -9 $$", monkeypatch)
 
     async def run() -> None:
-        handle = WorkerHandle(Settings(), lambda _: None)
+        handle = WorkerHandle(Settings(), lambda _: None, nothing)
         with pytest.raises(WorkerDiedError, match="ended with status -9"):
             await handle.ask(Tip(task="prices"))
 
@@ -236,3 +264,52 @@ def runs(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return await SPAWN("/bin/sh", "-c", program, **options)
 
     monkeypatch.setattr("asyncio.create_subprocess_exec", in_its_place)
+
+
+def test_a_worker_that_ends_by_itself_is_told_of_and_one_that_is_stopped_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers_with(Ready(), monkeypatch)
+
+    async def run() -> list[str]:
+        told, died = [], asyncio.Event()
+
+        async def tell() -> None:
+            told.append(handle.condition().not_ready)
+            died.set()
+
+        handle = handle_of(tell)
+        await handle.start()
+        assert (handle.up, handle.condition().not_ready) == (True, "")
+        assert handle.pid is not None
+        os.kill(handle.pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            await died.wait()
+        await handle.start()
+        await handle.stop()
+        return told
+
+    assert asyncio.run(run()) == ["the worker process is not ready"]
+
+
+def test_the_condition_names_what_the_worker_is_asked_for_and_its_beat_moves_on() -> None:
+    handle = handle_of()
+    handle._begin("refresh of news")
+    first = handle.condition()
+    assert first.working_on == "refresh of news"
+    assert first.not_ready
+    handle._begin("refresh of news")
+    assert handle.condition().beat_at >= first.beat_at
+
+
+def test_a_beat_is_a_word_of_the_worker_that_any_thread_may_say(
+    made: tuple[Worker, io.StringIO],
+) -> None:
+    worker, out = made
+    threads = [threading.Thread(target=worker.say, args=(Beat(),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = out.getvalue().splitlines()
+    assert [REPLY.validate_json(line) for line in lines] == [Beat()] * 8

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from consumers.windows.accumulator import Arrival, WindowAccumulator
 from model.config import WindowConfig
-from schemas.window import CloseReason, TrainingWindow, digest_ids
+from schemas.topics import MAX_RECORD_BYTES
+from schemas.window import MOST_LABELS, CloseReason, TrainingWindow, digest_ids
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -51,6 +52,18 @@ def test_a_window_closes_with_its_last_record_by_count() -> None:
     assert window.digest == digest_ids(["r10", "r11", "r14"])
     assert window.label_counts == {"up": 3}
     assert window.last_appended_at == datetime.fromtimestamp(0.014, UTC)
+
+
+def test_the_counts_of_a_window_of_very_many_labels_fit_into_its_event() -> None:
+    held = accumulator(3000)
+    arrivals = [
+        Arrival(n, "a", f"r{n}", f"{max(n, 1000):05d}".ljust(200, "\x01"), n, 0.0)
+        for n in range(3000)
+    ]
+    (window,) = held.add(arrivals, now=T0)
+    assert (window.num_records, len(window.label_counts)) == (3000, MOST_LABELS)
+    assert max(window.label_counts.values()) == 1001
+    assert len(window.encode()) < MAX_RECORD_BYTES
 
 
 def test_one_batch_may_close_several_windows() -> None:
@@ -103,6 +116,16 @@ def test_an_idle_window_closes_at_its_wall_clock_age() -> None:
     (window,) = held.tick(T0 + timedelta(seconds=5))
     assert window.reason is CloseReason.IDLE
     assert held.tick(T0 + timedelta(seconds=50)) == []
+
+
+def test_a_clock_that_is_set_back_keeps_no_window_open() -> None:
+    held = accumulator(10, idle=5.0)
+    ahead = T0 + timedelta(days=1)
+    held.add([Arrival(0, "a", "r0", "up", 0, 0.0)], now=ahead)
+    assert held.tick(T0) == []
+    assert held.tick(T0 + timedelta(seconds=4)) == []
+    (window,) = held.tick(T0 + timedelta(seconds=5))
+    assert window.reason is CloseReason.IDLE
 
 
 def test_a_command_closes_at_once_where_all_has_been_read() -> None:

@@ -1,6 +1,7 @@
 """The windows role on a real broker."""
 
 import json
+import uuid
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.broker
 
 def close(settings: Settings, task: str = "mood") -> None:
     command = Command(
-        command_id="c1",
+        command_id=uuid.uuid4().hex,
         action=Action.CLOSE,
         task=task,
         who="test",

@@ -22,6 +22,8 @@ from model.config import (
     TaskConfig,
 )
 from model.data import Record
+from model.errors import NotFiniteError
+from model.learner import Learner
 from schemas.base import Span
 from tests.model.backtest.streams import TASK, a_slice, two_slices
 from tests.model.loop import Loop
@@ -160,11 +162,14 @@ def test_before_anything_serves_nothing_is_right(config: TaskConfig) -> None:
 
 
 def test_a_window_that_cannot_be_learned_is_written_down_and_the_next_goes_on(
-    config: TaskConfig, machine: Machine
+    config: TaskConfig, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refused(*_: Any) -> None:
+        raise NotFiniteError("the test says so")
+
+    monkeypatch.setattr(Learner, "increment", refused)
     stream = two_slices()
-    many = {"max_new_labels": 1}  # the first window brings three
-    plan = BacktestPlan("strict", config.model_copy(update={**many, "window": _window(60)}))
+    plan = BacktestPlan("strict", config.model_copy(update={"window": _window(60)}))
     exam = Exam(stream.slices)
 
     report = run_plan(plan, stream, exam, machine=machine, watch_memory=unwatched, told=quiet)

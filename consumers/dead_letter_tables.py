@@ -1,0 +1,107 @@
+"""How dead letters are printed: safe for a terminal, whatever their records hold."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from consumers.dead_letter_log import DeadLetterLog, Heading, RecordGoneError
+from consumers.printable import printable
+from consumers.redrive import RedriveReport
+from schemas.dead_letter import DeadLetter
+
+MOST_LINES = 50
+"""Letters that are named one by one."""
+SHOWN_CHARS = 4000
+"""Of a value."""
+
+
+def counts_table(headings: Iterable[Heading]) -> Table:
+    """How many records were refused for which reason."""
+    letters: Counter[tuple[str, str]] = Counter()
+    again: Counter[tuple[str, str]] = Counter()
+    for heading in headings:
+        letters[heading.topic, heading.reason] += 1
+        again[heading.topic, heading.reason] += heading.redriven_to is not None
+    table = Table("topic", "reason", "records", "sent again", box=SIMPLE_HEAD)
+    for (topic, reason), number in letters.most_common():
+        table.add_row(topic, _cell(reason), str(number), str(again[topic, reason]))
+    table.add_row("all", "", str(letters.total()), str(again.total()))
+    return table
+
+
+def newest_table(headings: Sequence[Heading]) -> Table:
+    """The newest letters one by one."""
+    table = Table(
+        "record", "refused", "reason", "task", "bytes", "sent again as", "what", box=SIMPLE_HEAD
+    )
+    for heading in headings[-MOST_LINES:]:
+        table.add_row(
+            _cell(heading.origin),
+            f"{heading.dead_at:%Y-%m-%d %H:%M:%S}",
+            _cell(heading.reason),
+            heading.task or "",
+            "" if heading.value_bytes is None else str(heading.value_bytes),
+            _cell(heading.redriven_to or ""),
+            _cell(heading.detail.removeprefix(f"{heading.origin}: ")),
+        )
+    return table
+
+
+def _cell(text: str) -> Text:
+    return Text(printable(text))
+
+
+def facts(heading: Heading, letter: DeadLetter) -> Iterator[tuple[str, str]]:
+    """What a letter says of its record, by name."""
+    yield "record", printable(heading.origin)
+    yield "task", heading.task or "-"
+    yield "reason", printable(letter.reason)
+    yield "detail", printable(letter.detail)
+    yield "refused", letter.dead_at.isoformat()
+    yield "sent again", printable(heading.redriven_to or "no")
+
+
+def content(log: DeadLetterLog, letter: DeadLetter) -> Iterator[tuple[str, str]]:
+    """The record itself; the part that the letter has, where the log does not hold it any more."""
+    try:
+        original = log.original(letter)
+    except RecordGoneError as error:
+        yield "note", printable(f"{error}; what follows is the part")
+        headers, key, value = letter.record_headers, letter.key, letter.value
+    else:
+        headers, key, value = tuple(original.headers), original.key, original.value
+    yield "key", "-" if key is None else printable(key[:SHOWN_CHARS])
+    for name, content in headers:
+        yield "header", f"{printable(name)} = {printable((content or b'')[:SHOWN_CHARS])}"
+    yield "value", "- (none: a tombstone)" if value is None else f"{len(value)} bytes"
+    if value:
+        yield "", printable(value[:SHOWN_CHARS])
+    if value and len(value) > SHOWN_CHARS:
+        yield "", f"... {len(value) - SHOWN_CHARS} bytes more; --json has all that the letter holds"
+
+
+def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:
+    """What a redrive of these would do."""
+    due = [heading for heading in headings if heading.redriven_to is None]
+    for heading in due[:MOST_LINES]:
+        yield f"would send {printable(heading.origin)} again ({printable(heading.reason)})"
+    if len(due) > MOST_LINES:
+        yield f"... and {len(due) - MOST_LINES} more"
+    yield f"{len(due)} would be sent again; {len(headings) - len(due)} were sent before"
+
+
+def report_lines(report: RedriveReport) -> Iterator[str]:
+    """What a redrive did."""
+    for origin, place in list(report.sent.items())[:MOST_LINES]:
+        yield f"{printable(origin)} is sent again as {printable(place)}"
+    if len(report.sent) > MOST_LINES:
+        yield f"... and {len(report.sent) - MOST_LINES} more"
+    for origin, why in report.kept.items():
+        yield f"{printable(origin)} is not sent: {printable(why)}"
+    yield (
+        f"{len(report.sent)} sent again; {len(report.before)} were sent before; "
+        f"{len(report.kept)} not sent"
+    )

@@ -1,0 +1,107 @@
+"""What `freshet forget` says: what was done, and honestly what still holds what was forgotten."""
+
+from collections.abc import Iterator, Sequence
+
+from consumers.forget import Forgotten
+
+MOST_PLACES = 5
+"""Places in the log that are named one by one."""
+
+
+def told(task: str, done: Forgotten, *, dry_run: bool, refresh: bool) -> Iterator[str]:
+    """The lines for a person.
+
+    Args:
+        task: its name.
+        done: what came of it.
+        dry_run: nothing was written.
+        refresh: whether a refresh was wanted.
+    """
+    yield _headline(task, done, dry_run=dry_run)
+    traces = done.traces
+    yield f"learned by: {_versions(traces.learned_by)}"
+    tuned = ", ".join(f"{digest[:12]}" for digest in traces.encoders)
+    yield f"encoders that may have been tuned on it: {tuned or 'none'}" + (
+        f" (of {_versions(traces.tuned)})" if tuned else ""
+    )
+    yield from _still_held(done)
+    yield from _refresh(task, done, dry_run=dry_run, refresh=refresh)
+    if done.unannounced is not None:
+        yield (
+            f"not announced ({done.unannounced}): the train role announces it with its next "
+            "round, until then followers serve the version before"
+        )
+
+
+def _headline(task: str, done: Forgotten, *, dry_run: bool) -> str:
+    traces, entry = done.traces, done.entry
+    counts = (
+        f"{len(traces.counted)} subtracted, {traces.num_held_out} no longer held out, "
+        f"{traces.num_remembered} no longer remembered"
+    )
+    if dry_run:
+        return f"{task}: nothing written; would be: {counts}"
+    if entry is None:
+        return f"{task}: denied before; nothing to do"
+    serves = "a new version, which serves" if entry.version else "the head is unchanged"
+    return f"{task}: forgotten with entry {entry.sequence}, {serves}; {entry.evaluation.reason}"
+
+
+def _still_held(done: Forgotten) -> Iterator[str]:
+    traces = done.traces
+    yield "what still holds it:"
+    places = [f"{topic}/{partition}/{offset}" for topic, partition, offset in traces.places]
+    more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
+    if places:
+        yield (
+            f"  the log at {', '.join(places[:MOST_PLACES])}{more}, until retention deletes it; "
+            "no role learns it from there"
+        )
+    if traces.files:
+        size = sum(file.size_bytes for file in traces.files) / 1e6
+        yield (
+            f"  up to {len(traces.files)} files of earlier rounds ({size:.1f} MB: memories, "
+            "journals, statistics, heads), until `freshet models prune` removes those that "
+            "nothing needs; a rollback to one of them solves its head anew"
+        )
+    if not traces:
+        yield (
+            "  perhaps the statistics, if it was learned so long ago that no journal tells of it: "
+            "the next refresh computes them without it"
+        )
+    if traces.num_unsure:
+        yield (
+            f"  perhaps the statistics: {traces.num_unsure} records came before what is known one "
+            "by one; only a refresh computes the statistics without them"
+        )
+    yield "  dead letters, caches and backups, of which the lineage knows nothing"
+
+
+def _refresh(task: str, done: Forgotten, *, dry_run: bool, refresh: bool) -> Iterator[str]:
+    if not done.owes_refresh:
+        # A dry run has not put it on the deny list yet.
+        if done.traces.tuned and dry_run:
+            yield "the encoder may have been tuned on it: --refresh fits one from before"
+        elif refresh:
+            yield "no refresh: the encoder that serves was not tuned on anything that is denied"
+    elif done.asked:
+        yield f"the train role is asked for a refresh without it; see `freshet models list {task}`"
+    elif done.unasked is not None:
+        yield f"the train role could not be asked for a refresh: {done.unasked}; ask again"
+    else:
+        yield (
+            "the encoder that serves may have been tuned on what is denied: --refresh has one "
+            "fitted from before it was"
+        )
+
+
+def _versions(sequences: Sequence[int]) -> str:
+    """Runs of numbers: `versions 0-3, 7`."""
+    runs: list[list[int]] = []
+    for number in sequences:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    named = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    return f"versions {', '.join(named)}" if named else "no version"

@@ -1,0 +1,186 @@
+"""Sends the records of dead letters again, once what was wrong is mended.
+
+A record keeps its id: its own, else `topic/partition/offset` of where it first stood, which travels
+with it in the header `freshet-redriven-from`. What was sent again is marked on the topic `redriven`
+(key: the origin; compacted, so a mark outlives its letter), and is not sent a second time. The mark
+is written behind the record: after a crash between the two, or where two people redrive at once, a
+record is sent twice, and being known by its id is a duplicate, learned once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, MessageSizeTooLargeError
+
+from consumers.broker.clients import kafka_python_options
+from consumers.dead_letter_log import DeadLetterLog, Heading, Original, RecordGoneError
+from consumers.publisher import BrokerUnavailableError, MissingTopicError
+from consumers.settings import Settings
+from schemas.labeled_text import REDRIVEN_FROM, Headers
+from schemas.redriven import Redriven
+from schemas.topics import LARGE_MESSAGE_BYTES, REDRIVEN, TRAINING_WINDOWS
+
+CHUNK = 50
+"""Records in flight, of up to 11 MB each; each chunk is marked before the next is sent."""
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class RedriveReport:
+    """What was done with each letter, by its origin."""
+
+    sent: dict[str, str] = field(default_factory=dict)
+    """And where it stands now."""
+    before: list[str] = field(default_factory=list)
+    """Sent again earlier."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Not sent, and why."""
+
+
+class Redriver:
+    """A producer of records that were refused.
+
+    Args:
+        settings: broker and prefix.
+        log: where the letters are read from.
+        who: redrives, for the marks.
+
+    Raises:
+        BrokerUnavailableError: from any method; what was acknowledged until then is marked.
+        MissingTopicError: the topic of the marks was not made yet.
+    """
+
+    def __init__(self, settings: Settings, log: DeadLetterLog, *, who: str) -> None:
+        self._log, self._who = log, who
+        self._marks = settings.topic(REDRIVEN.name)
+        try:
+            self._producer: Any = KafkaProducer(
+                **kafka_python_options(settings),
+                acks="all",
+                enable_idempotence=not settings.memory_broker,
+                max_request_size=LARGE_MESSAGE_BYTES,
+            )
+        except KafkaError as error:
+            msg = f"no broker answers at {settings.bootstrap_servers}: {error}"
+            raise BrokerUnavailableError(msg) from error
+        if not self._producer.partitions_for(self._marks):
+            raise MissingTopicError(f"no such topic: {self._marks}; `freshet topics` makes it")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._producer.close(timeout=PATIENCE_SECONDS if error is None else 0)
+
+    def redrive(self, headings: Sequence[Heading]) -> RedriveReport:
+        """Send again what was not sent again before.
+
+        Chunk by chunk:
+
+        1. read each letter, and from the log what it has only a part of;
+        2. send, and wait for each;
+        3. only then mark what was acknowledged, and wait.
+        """
+        report = RedriveReport(before=[h.origin for h in headings if h.redriven_to])
+        for chunk in _chunks(h for h in headings if not h.redriven_to):
+            sent = {}
+            for heading in chunk:
+                if (refusal := _refusal(heading)) is not None:
+                    report.kept[heading.origin] = refusal
+                    continue
+                try:  # 1.
+                    letter = self._log.letter(heading)
+                    original = self._log.original(letter)
+                except RecordGoneError as error:
+                    report.kept[heading.origin] = str(error)
+                    continue
+                sent[heading.origin] = self._sent(letter.topic, letter.partition, original, heading)
+            failure = self._awaited(sent, report)  # 2. and 3.
+            if failure is not None:
+                raise BrokerUnavailableError(
+                    f"{len(report.sent)} records were sent again and marked, then: {failure}"
+                ) from failure
+        return report
+
+    def _sent(self, topic: str, partition: int, original: Original, heading: Heading) -> Any:
+        """A future of the record; or the error that kept it from being sent."""
+        try:
+            known = self._producer.partitions_for(topic) or ()
+            return self._producer.send(
+                topic,
+                key=original.key,
+                value=original.value,
+                headers=list(redriven_headers(original.headers, heading.origin)),
+                # Beside what its key brought there; a topic made anew may have fewer partitions.
+                partition=partition if partition in known else None,
+            )
+        except KafkaError as error:
+            return error
+
+    def _awaited(self, sent: dict[str, Any], report: RedriveReport) -> KafkaError | None:
+        """Mark what the broker took; the first error that is not of a record alone."""
+        failure = None
+        marks = []
+        for origin, future in sent.items():
+            try:
+                if isinstance(future, KafkaError):
+                    raise future
+                place = future.get(timeout=PATIENCE_SECONDS)
+            except MessageSizeTooLargeError as error:
+                report.kept[origin] = f"larger than its topic takes: {error}"
+            except KafkaError as error:
+                failure = failure or error
+            else:
+                mark = self._mark(origin, place)
+                report.sent[origin] = mark.place
+                marks.append(
+                    self._producer.send(self._marks, key=origin.encode(), value=mark.encode())
+                )
+        for mark in marks:
+            try:
+                mark.get(timeout=PATIENCE_SECONDS)
+            except KafkaError as error:
+                failure = failure or error
+        return failure
+
+    def _mark(self, origin: str, place: Any) -> Redriven:
+        return Redriven(
+            origin=origin,
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
+            who=self._who,
+            redriven_at=datetime.now(UTC),
+        )
+
+
+def redriven_headers(headers: Headers, origin: str) -> Headers:
+    """The record's own, and where it first stood; a record sent again before says that already."""
+    if any(name == REDRIVEN_FROM for name, _ in headers):
+        return headers
+    return (*headers, (REDRIVEN_FROM, origin.encode()))
+
+
+def _refusal(heading: Heading) -> str | None:
+    if heading.topic == TRAINING_WINDOWS.name and heading.reason == "window_failed":
+        return (
+            "its records are accounted for by a failed entry of the lineage, so that the window "
+            "would teach nothing; send the records themselves again"
+        )
+    return None
+
+
+def _chunks(headings: Iterable[Heading]) -> Iterator[list[Heading]]:
+    left = iter(headings)
+    while chunk := list(islice(left, CHUNK)):
+        yield chunk

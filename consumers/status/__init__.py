@@ -1,0 +1,1 @@
+"""`freshet status`: what goes on, from topics, consumer groups and the store; asks no role."""

@@ -1,0 +1,130 @@
+"""What `freshet status` says, as facts: printed as a table, or as JSON for programs."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from schemas.base import Count
+
+Role = Literal["windows", "train", "serve"]
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Group(_Fact):
+    """The consumer group of a role, and how far it is behind the topic that it reads."""
+
+    role: Role
+    name: str
+    members: Count
+    topic: str
+    lag: Count
+    """Records behind the committed offset. The windows role's are those of its open windows."""
+    oldest_at: AwareDatetime | None
+    """When the oldest of them was appended."""
+
+
+class Gathered(_Fact):
+    """Records of a task that no window has yet."""
+
+    records: Count
+    since: AwareDatetime
+    """When the oldest was appended."""
+    more: bool = False
+    """There are more: so many were looked at."""
+
+
+class Waiting(_Fact):
+    """Windows of a task that no round has learned yet."""
+
+    windows: Count
+    records: Count
+    since: AwareDatetime
+    """When the oldest closed."""
+
+
+class Pause(_Fact):
+    """Who paused a task, and why."""
+
+    who: str
+    why: str
+    since: AwareDatetime
+
+
+class Answers(_Fact):
+    """Which version the newest prediction names."""
+
+    version: Count
+    at: AwareDatetime
+
+
+class Round(_Fact):
+    """The last entry of a lineage."""
+
+    sequence: Count
+    kind: str
+    outcome: str
+    reason: str
+    at: AwareDatetime
+
+
+class Attempt(_Fact):
+    """Files of a round that has no entry yet: it is being written, or was abandoned."""
+
+    name: str
+    since: AwareDatetime
+
+
+class Task(_Fact):
+    """One task."""
+
+    task: str
+    serves: Count | None = None
+    """The version that serves after the last round."""
+    serves_since: AwareDatetime | None = None
+    last: Round | None = None
+    rejected_in_a_row: Count = 0
+    attempt: Attempt | None = None
+    gathered: Gathered | None = None
+    waiting: Waiting | None = None
+    paused: Pause | None = None
+    answers: Answers | None = None
+
+
+class Wrong(_Fact):
+    """Something that a person should look at."""
+
+    what: Literal[
+        "broker_silent",
+        "store_silent",
+        "topic_missing",
+        "no_member",
+        "stalled",
+        "dead_letters",
+        "rejected_in_a_row",
+        "older_version_answers",
+        "paused",
+    ]
+    where: str
+    """A role, topic or task."""
+    detail: str
+
+
+class Status(_Fact):
+    """All of it."""
+
+    at: AwareDatetime
+    broker: str
+    store: str
+    tasks: tuple[Task, ...] = ()
+    groups: tuple[Group, ...] = ()
+    missing_topics: tuple[str, ...] = ()
+    dead_letters: dict[str, Count] = {}
+    """By topic, since `dead_letters_since`."""
+    dead_letters_since: AwareDatetime | None = None
+    faults: tuple[Wrong, ...] = ()
+    """What could not be looked at."""
+    wrong: tuple[Wrong, ...] = ()
+    """Everything that a person should look at, `faults` among it."""

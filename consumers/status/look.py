@@ -1,0 +1,103 @@
+"""Looks at broker and store, once."""
+
+from datetime import datetime
+
+from consumers.answering import Answering, answering
+from consumers.peek import BrokerSilentError, Peek
+from consumers.settings import Settings
+from consumers.status.facts import Answers, Status, Task, Wrong
+from consumers.status.groups import groups_of
+from consumers.status.lineages import lineage_of
+from consumers.status.topics import (
+    Through,
+    dead_letters,
+    gathered,
+    paused,
+    waiting,
+    windows_waiting,
+)
+from consumers.status.wrong import Limits, what_is_wrong
+from model.artifacts import ArtifactStore
+from model.errors import FreshetError
+from schemas.topics import TOPICS
+
+
+def look(settings: Settings, *, now: datetime, since: datetime, limits: Limits) -> Status:
+    """The status now; what cannot be looked at is among its faults, and the rest is told.
+
+    Args:
+        settings: broker, store and tasks.
+        now: aware.
+        since: dead letters count from here.
+        limits: what counts as wrong.
+    """
+    store = ArtifactStore(settings.store)
+    status = Status(
+        at=now,
+        broker=settings.bootstrap_servers,
+        store=store.uri,
+        dead_letters_since=since,
+    )
+    status, through = _with_store(status, store)
+    try:
+        with Peek(settings) as peek:
+            status = _with_broker(status, peek, settings, through, since)
+    except BrokerSilentError as error:
+        status = _faulty(status, Wrong(what="broker_silent", where="broker", detail=str(error)))
+    return status.model_copy(
+        update={"wrong": what_is_wrong(status, settings=settings, limits=limits)}
+    )
+
+
+def _with_store(status: Status, store: ArtifactStore) -> tuple[Status, Through]:
+    tasks, through = [], {}
+    try:
+        for name in store.folders("tasks"):
+            task, tip = lineage_of(store, name)
+            tasks.append(task)
+            through[name] = tip.trained_through if tip else {}
+    except FreshetError as error:
+        status = _faulty(status, Wrong(what="store_silent", where="store", detail=str(error)))
+    return status.model_copy(update={"tasks": tuple(tasks)}), through
+
+
+def _with_broker(
+    status: Status, peek: Peek, settings: Settings, through: Through, since: datetime
+) -> Status:
+    missing = tuple(settings.topic(topic.name) for topic in TOPICS if not peek.is_there(topic))
+    if missing:  # nothing else can be told: the roles do not start without them
+        return status.model_copy(update={"missing_topics": missing})
+    groups, reads_from = groups_of(settings, peek)
+    windows = windows_waiting(peek, reads_from["train"], through)
+    open_now = gathered(
+        peek, reads_from["windows"], settings=settings, windows=windows, through=through
+    )
+    held, answers = paused(peek), answering(peek)
+    known = {task.task: task for task in status.tasks}
+    names = {*known, *settings.tasks_file.tasks, *windows, *open_now, *held, *answers}
+    tasks = [
+        known.get(name, Task(task=name)).model_copy(
+            update={
+                "gathered": open_now.get(name),
+                "waiting": waiting(windows[name]) if name in windows else None,
+                "paused": held.get(name),
+                "answers": _answers(answers.get(name)),
+            }
+        )
+        for name in sorted(names)
+    ]
+    return status.model_copy(
+        update={
+            "tasks": tuple(tasks),
+            "groups": groups,
+            "dead_letters": dead_letters(peek, settings, since),
+        }
+    )
+
+
+def _answers(found: Answering | None) -> Answers | None:
+    return None if found is None else Answers(version=found.newest, at=found.at)
+
+
+def _faulty(status: Status, fault: Wrong) -> Status:
+    return status.model_copy(update={"faults": (*status.faults, fault)})

@@ -1,0 +1,115 @@
+"""What waits on the topics, task by task."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from consumers.control import GivenCommand
+from consumers.peek import Peek
+from consumers.records import BadRecordError, appended_at, valid_labeled_text
+from consumers.settings import Settings
+from consumers.status.facts import Gathered, Pause, Waiting
+from consumers.training.pauses import Pauses
+from schemas.control import Command
+from schemas.topics import (
+    CONTROL,
+    LABELED_TEXTS,
+    LABELED_TEXTS_DEAD,
+    TEXTS_DEAD,
+    TRAINING_WINDOWS,
+    TRAINING_WINDOWS_DEAD,
+)
+from schemas.window import TrainingWindow
+
+MOST_LOOKED_AT = 10_000
+"""Records of one partition; what lies behind them is told as more."""
+DEAD = (LABELED_TEXTS_DEAD, TRAINING_WINDOWS_DEAD, TEXTS_DEAD)
+
+Through = Mapping[str, Mapping[str, int]]
+"""By task and `topic/partition`: the offset below which a lineage accounts for every record."""
+
+
+def windows_waiting(
+    peek: Peek, first: Mapping[int, int], through: Through
+) -> dict[str, list[TrainingWindow]]:
+    """The windows that no round accounts for, by task, in the order in which they closed.
+
+    A committed offset may lie far behind: it waits for the slowest task of its partition.
+    """
+    found: dict[str, dict[str, TrainingWindow]] = defaultdict(dict)
+    for record in peek.records(TRAINING_WINDOWS, first, most=MOST_LOOKED_AT):
+        try:
+            window = TrainingWindow.decode(record.value or b"")
+        except ValidationError:
+            continue  # the train role makes a dead letter of it
+        if window.span.end > through.get(window.task, {}).get(window.span.place, 0):
+            found[window.task][window.window_id] = window
+    return {task: list(windows.values()) for task, windows in found.items()}
+
+
+def waiting(windows: list[TrainingWindow]) -> Waiting:
+    """What waits to be learned of one task."""
+    return Waiting(
+        windows=len(windows),
+        records=sum(window.num_records for window in windows),
+        since=min(window.closed_at for window in windows),
+    )
+
+
+def gathered(
+    peek: Peek,
+    first: Mapping[int, int],
+    *,
+    settings: Settings,
+    windows: Mapping[str, list[TrainingWindow]],
+    through: Through,
+) -> dict[str, Gathered]:
+    """The valid records that are in no window yet, by task."""
+    times: dict[str, list[datetime]] = defaultdict(list)
+    looked_at: dict[int, int] = defaultdict(int)
+    for record in peek.records(LABELED_TEXTS, first, most=MOST_LOOKED_AT):
+        looked_at[record.partition] += 1
+        try:
+            task = valid_labeled_text(record, settings=settings).task
+        except BadRecordError:
+            continue
+        place, offset = f"{record.topic}/{record.partition}", record.offset
+        done = offset < through.get(task, {}).get(place, 0)
+        spans = (window.span for window in windows.get(task, ()))
+        if not done and not any(s.place == place and s.start <= offset < s.end for s in spans):
+            times[task].append(appended_at(record))
+    more = any(number >= MOST_LOOKED_AT for number in looked_at.values())
+    return {
+        task: Gathered(records=len(found), since=min(found), more=more)
+        for task, found in times.items()
+    }
+
+
+def paused(peek: Peek) -> dict[str, Pause]:
+    """The tasks that are paused, as the train role derives it."""
+    pauses = Pauses()
+    for command in _commands(peek):
+        pauses.commanded(command)
+    return {
+        task: Pause(who=given.command.who, why=given.command.why, since=given.given_at)
+        for task, given in pauses.by_task().items()
+    }
+
+
+def dead_letters(peek: Peek, settings: Settings, since: datetime) -> dict[str, int]:
+    """How many records were set aside since, by topic; a restart may repeat some."""
+    found = {}
+    for topic in DEAD:
+        ends, first = peek.ends(topic), peek.since(topic, since)
+        found[settings.topic(topic.name)] = sum(end - first[n] for n, end in ends.items())
+    return found
+
+
+def _commands(peek: Peek) -> Iterator[GivenCommand]:
+    for record in peek.records(CONTROL, peek.starts(CONTROL), most=10**9):
+        try:
+            yield GivenCommand(Command.decode(record.value or b""), record.timestamp)
+        except ValidationError:
+            continue  # of a later release

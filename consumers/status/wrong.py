@@ -1,0 +1,121 @@
+"""What of a status a person should look at. Decides, from the facts alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from consumers.settings import Settings
+from consumers.status.facts import Group, Status, Task, Wrong
+
+GRACE = timedelta(seconds=120)
+"""What a timer of a role may be late, and a swap may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What counts as wrong."""
+
+    stalled_after: timedelta = timedelta(minutes=15)
+    """A window that waits longer to be learned."""
+    rejected_in_a_row: int = 3
+    """So many rounds, one after the other."""
+
+
+def what_is_wrong(status: Status, *, settings: Settings, limits: Limits) -> tuple[Wrong, ...]:
+    """Everything that a person should look at, the gravest first.
+
+    Lag alone is none of it: the windows role's is what open windows hold, and a window has waited
+    too long only where nothing holds it back. What a role is silent about is told by the age of
+    what it has not done.
+    """
+    return (
+        *status.faults,
+        *(_missing(topic) for topic in status.missing_topics),
+        *(_no_member(group) for group in status.groups if not group.members),
+        *_stalled(status, settings, limits),
+        *_dead(status),
+        *(wrong for task in status.tasks for wrong in _of_task(task, limits)),
+    )
+
+
+def _missing(topic: str) -> Wrong:
+    return Wrong(what="topic_missing", where=topic, detail="run `freshet topics`")
+
+
+def _no_member(group: Group) -> Wrong:
+    detail = f"nobody is in the group {group.name}: no {group.role} role runs"
+    return Wrong(what="no_member", where=group.role, detail=detail)
+
+
+def _stalled(status: Status, settings: Settings, limits: Limits) -> Iterator[Wrong]:
+    longest_open = max(
+        (settings.task(task.task).window.max_idle_seconds for task in status.tasks), default=0.0
+    )
+    patience = {
+        "windows": timedelta(seconds=longest_open) + GRACE,
+        "serve": timedelta(seconds=settings.wait_for_model_seconds) + GRACE,
+    }
+    for group in status.groups:
+        limit = patience.get(group.role)
+        if limit and group.oldest_at and group.lag and status.at - group.oldest_at > limit:
+            waits = _ago(group.oldest_at, status.at)
+            detail = f"{group.lag} records of {group.topic} wait, the oldest for {waits}"
+            yield Wrong(what="stalled", where=group.role, detail=detail)
+    for task in status.tasks:
+        if task.waiting and not task.paused:
+            limit = limits.stalled_after + _schedule(settings, task.task)
+            if status.at - task.waiting.since > limit:
+                waits = _ago(task.waiting.since, status.at)
+                detail = (
+                    f"{task.waiting.windows} windows wait to be learned, the oldest for {waits}"
+                )
+                yield Wrong(what="stalled", where=task.task, detail=detail)
+
+
+def _schedule(settings: Settings, task: str) -> timedelta:
+    """How long an offline task holds its windows back on purpose."""
+    config = settings.task(task)
+    if config.mode == "online":
+        return timedelta()
+    seconds = config.offline.every_seconds
+    return timedelta.max / 2 if seconds is None else timedelta(seconds=seconds)
+
+
+def _dead(status: Status) -> Iterator[Wrong]:
+    since = status.dead_letters_since
+    for topic, count in status.dead_letters.items():
+        if count:
+            when = f" since {since:%d %b %H:%M} UTC" if since else ""
+            yield Wrong(what="dead_letters", where=topic, detail=f"{count} records{when}")
+
+
+def _of_task(task: Task, limits: Limits) -> Iterator[Wrong]:
+    if task.last and task.rejected_in_a_row >= limits.rejected_in_a_row:
+        detail = f"{task.rejected_in_a_row} rounds in a row were rejected: {task.last.reason}"
+        yield Wrong(what="rejected_in_a_row", where=task.task, detail=detail)
+    if task.answers and task.serves_since and task.serves is not None:
+        late = task.answers.at > task.serves_since + GRACE
+        if late and task.answers.version < task.serves:
+            detail = (
+                f"texts are answered by version {task.answers.version}, though {task.serves} "
+                "serves: did the serve role refuse it?"
+            )
+            yield Wrong(what="older_version_answers", where=task.task, detail=detail)
+    if task.paused:
+        detail = (
+            f"by {task.paused.who} since {task.paused.since:%d %b %H:%M} UTC: {task.paused.why}"
+        )
+        yield Wrong(what="paused", where=task.task, detail=detail)
+
+
+def _ago(then: datetime, now: datetime) -> str:
+    return told(now - then)
+
+
+def told(span: timedelta) -> str:
+    """A span of time in the largest unit that fits: `40 s`, `12 min`, `5 h`, `3 d`."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size or (unit == "d" and seconds >= size):
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,48 @@
+"""Gives a command about one task to the roles, on `control`."""
+
+import getpass
+
+from pydantic import TypeAdapter, ValidationError
+
+from consumers.produce import TextProducer
+from consumers.settings import Settings
+from model.errors import ConfigError
+from schemas.base import TaskName
+from schemas.control import Action
+
+
+def give_command(
+    settings: Settings, action: Action, task: str, *, who: str | None, why: str
+) -> None:
+    """Publish a command, and return once the broker has it.
+
+    Args:
+        settings: broker, and which tasks there are.
+        action: what is to be done.
+        task: whom it concerns.
+        who: asks for it; None is the user who runs this.
+        why: in their words.
+
+    Raises:
+        ConfigError: there can be no such task.
+        ProduceError: the broker does not take it.
+    """
+    _check_task(settings, task)
+    with TextProducer(settings, who=who or _user()) as producer:
+        producer.send_command(action, task, why=why)
+
+
+def _check_task(settings: Settings, task: str) -> None:
+    try:
+        TypeAdapter(TaskName).validate_python(task)
+    except ValidationError as error:
+        raise ConfigError(f"{task!r} is no name of a task: {error.errors()[0]['msg']}") from error
+    if not settings.knows(task):
+        raise ConfigError(f"there is no task {task!r} in {settings.config}, and strict_tasks is on")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a user database
+        return "unknown"

@@ -1,0 +1,90 @@
+"""Reads what topics hold now, to their ends, with a plain kafka-python consumer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from consumers.broker.clients import kafka_python_options
+from consumers.publisher import BrokerUnavailableError, MissingTopicError
+from consumers.settings import Settings
+
+QUIET_SECONDS = 30.0
+"""Longest time without a record before the broker counts as silent."""
+
+
+class TopicReader:
+    """A consumer without a group. Every method raises `BrokerUnavailableError` without a broker."""
+
+    def __init__(self, settings: Settings) -> None:
+        with _translated("connect"):
+            self._consumer: Any = KafkaConsumer(
+                **kafka_python_options(settings),
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close(autocommit=False)
+
+    def records(self, topic: str) -> Iterator[Any]:
+        """What the topic holds when this is called (`ConsumerRecord`), partition by partition.
+
+        Raises:
+            MissingTopicError: there is no such topic; says how to make it.
+        """
+        with _translated(f"read {topic}"):
+            numbers = self._consumer.partitions_for_topic(topic)
+            if not numbers:
+                msg = f"no such topic: {topic}; `freshet topics` makes it"
+                raise MissingTopicError(msg)
+            places = [TopicPartition(topic, number) for number in sorted(numbers)]
+            firsts = self._consumer.beginning_offsets(places)
+            ends = self._consumer.end_offsets(places)
+        for place in places:
+            yield from self._between(place, firsts[place], ends[place])
+
+    def record(self, topic: str, partition: int, offset: int) -> Any | None:
+        """The record at one place; None where the log does not hold it (any more)."""
+        place = TopicPartition(topic, partition)
+        with _translated(f"read {topic}/{partition}/{offset}"):
+            if partition not in (self._consumer.partitions_for_topic(topic) or ()):
+                return None
+            first = self._consumer.beginning_offsets([place])[place]
+            end = self._consumer.end_offsets([place])[place]
+        if not first <= offset < end:
+            return None
+        found = next(self._between(place, offset, offset + 1), None)
+        return found if found is not None and found.offset == offset else None
+
+    def _between(self, place: TopicPartition, start: int, end: int) -> Iterator[Any]:
+        with _translated(f"read {place.topic}/{place.partition}"):
+            self._consumer.assign([place])
+            self._consumer.seek(place, start)
+            # By `position`, since control records and compacted ones never come out.
+            while (before := self._consumer.position(place)) < end:
+                batches = self._consumer.poll(timeout_ms=int(QUIET_SECONDS * 1000))
+                if not batches and self._consumer.position(place) == before:
+                    msg = f"no record of {place.topic}/{place.partition} from {before} on came "
+                    raise BrokerUnavailableError(f"{msg}within {QUIET_SECONDS:g} s")
+                for record in batches.get(place, ()):
+                    if record.offset >= end:
+                        return
+                    yield record
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OffsetOutOfRangeError as error:
+        msg = f"cannot {what}: retention deletes while it is read ({error}); try again"
+        raise BrokerUnavailableError(msg) from error
+    except KafkaError as error:
+        raise BrokerUnavailableError(f"cannot {what}: {error}") from error

@@ -1,0 +1,150 @@
+"""Records are sent again and awaited, and only then marked; what cannot be sent is named."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+
+from consumers import redrive
+from consumers.dead_letter_log import DeadLetterLog, Selection
+from consumers.publisher import BrokerUnavailableError, MissingTopicError
+from consumers.redrive import Redriver
+from consumers.settings import Settings
+from schemas.labeled_text import REDRIVEN_FROM
+from schemas.redriven import Redriven
+from tests.consumers.raw import raw
+from tests.consumers.test_dead_letter_log import letter, log_of
+
+
+class Producer:
+    """Notes what is sent and awaited; `faults` by value."""
+
+    def __init__(self, *, topics: tuple[str, ...] = ("labeled-texts", "redriven")) -> None:
+        self.story: list[tuple[str, Any]] = []
+        self.sent: list[SimpleNamespace] = []
+        self.faults: dict[bytes, Exception] = {}
+        self._topics = topics
+
+    def partitions_for(self, topic: str) -> set[int] | None:
+        return {0} if topic in self._topics else None
+
+    def send(self, topic: str, **fields: Any) -> Any:
+        record = SimpleNamespace(topic=topic, **fields)
+        self.sent.append(record)
+        self.story.append(("sent", topic))
+
+        def get(timeout: float) -> Any:
+            assert timeout > 0
+            self.story.append(("awaited", topic))
+            if record.value in self.faults:
+                raise self.faults[record.value]
+            return SimpleNamespace(topic=topic, partition=0, offset=100 + len(self.sent))
+
+        return SimpleNamespace(get=get)
+
+    def close(self, **_: Any) -> None:
+        self.story.append(("closed", ""))
+
+
+@pytest.fixture
+def producer(monkeypatch: pytest.MonkeyPatch) -> Producer:
+    made = Producer()
+    monkeypatch.setattr(redrive, "KafkaProducer", lambda **_: made)
+    return made
+
+
+def marks(producer: Producer) -> list[str]:
+    sent = [record for record in producer.sent if record.topic == "redriven"]
+    assert [record.key.decode() for record in sent] == [
+        Redriven.decode(record.value).origin for record in sent
+    ]
+    return [record.key.decode() for record in sent]
+
+
+def redriven(log: DeadLetterLog) -> redrive.RedriveReport:
+    with Redriver(Settings(), log, who="ada") as redriver:
+        return redriver.redrive(log.headings(Selection()))
+
+
+def test_all_are_sent_and_awaited_before_the_first_is_marked(producer: Producer) -> None:
+    report = redriven(log_of([letter(1, b"{"), letter(2, None)]))
+
+    assert producer.story == [
+        ("sent", "labeled-texts"),
+        ("sent", "labeled-texts"),
+        ("awaited", "labeled-texts"),
+        ("sent", "redriven"),
+        ("awaited", "labeled-texts"),
+        ("sent", "redriven"),
+        ("awaited", "redriven"),
+        ("awaited", "redriven"),
+        ("closed", ""),
+    ]
+    assert list(report.sent) == marks(producer) == ["labeled-texts/0/1", "labeled-texts/0/2"]
+    first, second = producer.sent[:2]
+    assert (first.key, first.value, second.value) == (b"a", b"{", None)
+    assert first.headers == [(REDRIVEN_FROM, b"labeled-texts/0/1")]
+    assert first.partition == 0
+
+
+def test_what_is_marked_is_not_sent_again(producer: Producer) -> None:
+    letters = [letter(1, b"{"), letter(2, b"[")]
+    redriven(log_of(letters))
+    held = [raw(record.value) for record in producer.sent if record.topic == "redriven"]
+    producer.sent.clear()
+
+    report = redriven(log_of(letters, redriven=held[:1]))
+
+    assert report.before == ["labeled-texts/0/1"]
+    assert list(report.sent) == ["labeled-texts/0/2"]  # the mark of this one was lost
+
+
+def test_a_record_larger_than_its_topic_takes_is_kept_and_the_others_are_sent(
+    producer: Producer,
+) -> None:
+    producer.faults[b"large"] = MessageSizeTooLargeError("2 MB")
+
+    report = redriven(log_of([letter(1, b"large"), letter(2, b"{")]))
+
+    assert list(report.sent) == marks(producer) == ["labeled-texts/0/2"]
+    assert "larger than its topic takes" in report.kept["labeled-texts/0/1"]
+
+
+def test_where_the_broker_fails_what_it_took_is_marked_before_the_error(
+    producer: Producer,
+) -> None:
+    producer.faults[b"lost"] = KafkaTimeoutError("no answer")
+
+    with pytest.raises(BrokerUnavailableError, match="1 records were sent again and marked"):
+        redriven(log_of([letter(1, b"{"), letter(2, b"lost")]))
+
+    assert marks(producer) == ["labeled-texts/0/1"]
+
+
+def test_a_part_whose_record_the_log_has_no_more_is_kept(producer: Producer) -> None:
+    cut = letter(1, b"{ha").model_copy(update={"whole": False})
+
+    report = redriven(log_of([cut]))
+
+    assert (producer.sent, list(report.kept)) == ([], ["labeled-texts/0/1"])
+
+
+def test_a_window_that_an_entry_accounts_for_is_kept(producer: Producer) -> None:
+    window = letter(1, b"{}", reason="window_failed").model_copy(
+        update={"topic": "training-windows"}
+    )
+    log = log_of([], training_windows__dead_letters=[raw(window.encode())])
+
+    report = redriven(log)
+
+    assert producer.sent == []
+    assert "accounted for by a failed entry" in report.kept["training-windows/0/1"]
+
+
+def test_without_the_topic_of_marks_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Producer(topics=("labeled-texts",))
+    monkeypatch.setattr(redrive, "KafkaProducer", lambda **_: made)
+    with pytest.raises(MissingTopicError, match="freshet topics"):
+        redriven(log_of([letter(1, b"{")]))
+    assert made.sent == []

@@ -1,0 +1,427 @@
+"""Whatever happens to the windows role, each record is in one window that counts, and none is lost.
+
+Hypothesis plays producers, a group of two window roles, a broker that fails, and training. The
+roles are the real handlers; what training takes in and trims is the model's own.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from consumers.batches import PartitionBatch, Place
+from consumers.control import GivenCommand
+from consumers.publisher import BrokerUnavailableError, Outgoing
+from consumers.records import BadRecordError, parse_labeled_text
+from consumers.settings import Settings, TasksFile
+from consumers.windows.agent import WindowsHandler
+from model.config import HoldoutConfig, TaskConfig
+from model.data import Record
+from model.errors import RetryError
+from model.intake import Intake, take_in
+from model.journal import Journal, Row
+from schemas.control import Action, Command
+from schemas.dead_letter import DeadLetter
+from schemas.topics import LABELED_TEXTS_DEAD, TRAINING_WINDOWS
+from schemas.window import TrainingWindow, digest_ids
+from tests.consumers.raw import labeled, raw
+
+TOPIC = "labeled-texts"
+PARTITIONS = (0, 1)
+TASKS = ("a", "b")
+ROLES = (0, 1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+WINDOW = {"records": 3, "max_age_seconds": 100.0, "max_idle_seconds": 60.0}
+SETTINGS = Settings(flood_ratio=1, flood_in_a_row=0).model_copy(
+    update={"tasks_file": TasksFile(defaults={"window": WINDOW})}
+)
+CONFIG = TaskConfig(max_new_labels=2, max_labels=4)
+HOLDOUT = HoldoutConfig()
+
+Produced = tuple[int, str | None, int, int | None, str]
+PRODUCED = st.tuples(
+    st.sampled_from(PARTITIONS),
+    st.sampled_from((*TASKS, *TASKS, *TASKS, None)),
+    st.sampled_from([0, 0, 50, 300]),
+    st.none() | st.integers(0, 9),
+    st.sampled_from(["up", "down", "flat", "odd", "new"]),
+)
+"""Partition, task, event time, number of an id that may come again, label."""
+Mishap = Literal["none", "refused", "not acknowledged", "crash"]
+
+
+class CrashError(Exception):
+    """The role is killed at this point."""
+
+
+class Group:
+    """The broker: the log, what was committed, and what was published."""
+
+    def __init__(self) -> None:
+        self.log: dict[int, list[Any]] = {partition: [] for partition in PARTITIONS}
+        self.committed = dict.fromkeys(PARTITIONS, 0)
+        self.owner = dict.fromkeys(PARTITIONS, 0)
+        self.windows: dict[str, list[TrainingWindow]] = {task: [] for task in TASKS}
+        self.letters: set[tuple[int, int]] = set()
+
+    def take(self, records: Sequence[Outgoing]) -> None:
+        for record in records:
+            assert record.value is not None
+            if record.topic is TRAINING_WINDOWS:
+                window = TrainingWindow.decode(record.value)
+                self.windows[window.task].append(window)
+            else:
+                assert record.topic is LABELED_TEXTS_DEAD
+                letter = DeadLetter.decode(record.value)
+                self.letters.add((letter.partition, letter.offset))
+
+
+@dataclass
+class Kafka:
+    """What one role has of the broker."""
+
+    group: Group
+    number: int
+    mishap: Mishap = "none"
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> list[tuple[int, int]]:
+        mishap, self.mishap = self.mishap, "none"
+        if mishap != "refused":
+            self.group.take(records)
+        if mishap in {"refused", "not acknowledged"}:
+            raise BrokerUnavailableError(mishap)
+        if mishap == "crash":
+            raise CrashError
+        return []
+
+    async def commit(self, offsets: Mapping[Place, int]) -> bool:
+        for (_, partition), offset in offsets.items():
+            if self.group.owner[partition] != self.number:
+                return False
+            self.group.committed[partition] = offset
+        return True
+
+    async def end_offsets(self, places: Iterable[Place]) -> dict[Place, int]:
+        return {place: len(self.group.log[place[1]]) for place in places}
+
+    def fail(self, error: Exception) -> None:
+        raise error
+
+
+@dataclass
+class Role:
+    """One instance: a handler, and how far it has fetched each partition that it believes to hold.
+
+    `sees` is the end of what it can still fetch: a paused one that lost its partitions works off
+    what it had fetched before.
+    """
+
+    handler: WindowsHandler
+    kafka: Kafka
+    position: dict[int, int] = field(default_factory=dict)
+    sees: dict[int, int] | None = None
+
+
+@dataclass
+class Lineage:
+    """What training knows of a task."""
+
+    labels: tuple[str, ...] = ()
+    journal: Journal = field(default_factory=lambda: Journal(horizon=1000))
+    through: dict[str, int] = field(default_factory=dict)
+    position: int = 0
+    fates: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """How often a record was dealt with, by partition and offset."""
+    refused: set[tuple[int, int]] = field(default_factory=set)
+
+
+class Interleavings(RuleBasedStateMachine):
+    """Anything may happen between any two steps."""
+
+    @initialize(records=st.lists(PRODUCED, min_size=12, max_size=40))
+    def begin(self, records: list[Produced]) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.now = START
+        self.stamp = 0
+        self.group = Group()
+        self.commands: list[GivenCommand] = []
+        self.lineages: dict[str, Lineage] = defaultdict(Lineage)
+        self.roles = {number: self._started(number) for number in ROLES}
+        self._told(0, PARTITIONS)
+        self.produce(records)
+
+    # Producers.
+
+    @rule(records=st.lists(PRODUCED, min_size=1, max_size=12))
+    def produce(self, records: list[Produced]) -> None:
+        """Append records, without a task bad ones."""
+        for partition, task, seconds, number, label in records:
+            self.stamp += 1
+            log = self.group.log[partition]
+            time = (START - timedelta(days=400) + timedelta(seconds=seconds)).isoformat()
+            fields = {} if number is None else {"id": f"id-{number}"}
+            value = b"{"
+            if task is not None:
+                fields |= {"task": task, "label": label, "event_time": time}
+                value = labeled(text=f"t{number}", **fields)
+            stamp = int(START.timestamp() * 1000) + self.stamp
+            record = raw(value, topic=TOPIC, offset=len(log), timestamp=stamp)
+            log.append(replace(record, partition=partition))
+
+    @rule(task=st.sampled_from(TASKS))
+    def close(self, task: str) -> None:
+        """Command every role that hears it to close the task's windows."""
+        self.stamp += 1
+        given = int(START.timestamp() * 1000) + self.stamp
+        command = Command(
+            command_id=f"c{self.stamp}",
+            action=Action.CLOSE,
+            task=task,
+            who="tests",
+            why="tests",
+            given_at=self.now,
+        )
+        self.commands.append(GivenCommand(command, given))
+        for number, role in self.roles.items():
+            if role.sees is None:
+                self._does(number, role.handler._obey(self.commands[-1]))
+
+    # Window roles.
+
+    @rule(
+        number=st.sampled_from(ROLES),
+        partition=st.sampled_from(PARTITIONS),
+        count=st.integers(1, 20),
+        mishap=st.sampled_from(["none", "none", "none", "refused", "not acknowledged", "crash"]),
+    )
+    def read(self, number: int, partition: int, count: int, mishap: Mishap) -> None:
+        """Hand a batch over; where the broker fails, it comes again later."""
+        role = self.roles[number]
+        if partition not in role.position:
+            return
+        start = role.position[partition]
+        log = self.group.log[partition]
+        end = len(log) if role.sees is None else role.sees.get(partition, 0)
+        records = log[start : min(start + count, end)]
+        if not records:
+            return
+        role.kafka.mishap = mishap
+        if self._does(number, role.handler.batch(PartitionBatch(TOPIC, partition, records))):
+            self.roles[number].position[partition] = start + len(records)
+        role.kafka.mishap = "none"
+
+    @rule(
+        number=st.sampled_from(ROLES),
+        partition=st.sampled_from(PARTITIONS),
+        back=st.integers(1, 8),
+    )
+    def seek_back(self, number: int, partition: int, back: int) -> None:
+        """The client goes back to what the role has taken already: it comes a second time."""
+        position = self.roles[number].position
+        if partition in position:
+            position[partition] = max(0, position[partition] - back)
+
+    @rule(number=st.sampled_from(ROLES), seconds=st.sampled_from([1, 30, 61]))
+    def wait(self, number: int, seconds: int) -> None:
+        """Time passes, and a role looks for idle windows."""
+        self.now += timedelta(seconds=seconds)
+        self._does(number, self.roles[number].handler.tick())
+
+    @rule(owner=st.tuples(st.sampled_from(ROLES), st.sampled_from(ROLES)), asleep=st.booleans())
+    def rebalance(self, owner: tuple[int, int], asleep: bool) -> None:
+        """The group moves partitions; a role that sleeps through it goes on with what it had."""
+        lost = set(self.roles[0].position) - {p for p in PARTITIONS if owner[p] == 0}
+        self.group.owner = dict(zip(PARTITIONS, owner, strict=True))
+        for number, role in self.roles.items():
+            if number == 0 and asleep and lost:
+                if role.sees is None:
+                    role.sees = {p: len(self.group.log[p]) for p in role.position}
+                continue
+            self._told(number, [p for p in PARTITIONS if owner[p] == number])
+
+    @precondition(lambda self: self.roles[0].sees is not None)
+    @rule()
+    def wake(self) -> None:
+        """The role that slept learns what it holds."""
+        self._told(0, [p for p in PARTITIONS if self.group.owner[p] == 0])
+
+    # Training.
+
+    @rule(task=st.sampled_from(TASKS), count=st.integers(1, 4))
+    def train(self, task: str, count: int) -> None:
+        """Learn the next windows together, as the worker does."""
+        lineage = self.lineages[task]
+        windows = self.group.windows[task][lineage.position : lineage.position + count]
+        lineage.position += len(windows)
+        waiting = [w for w in windows if w.span.end > lineage.through.get(w.span.place, 0)]
+        if waiting:
+            self._learn(task, lineage, waiting)
+
+    @rule(task=st.sampled_from(TASKS), back=st.integers(1, 4))
+    def train_again(self, task: str, back: int) -> None:
+        """Windows are redelivered after a crash between entry and commit."""
+        self.lineages[task].position = max(0, self.lineages[task].position - back)
+
+    # What must hold.
+
+    @invariant()
+    def nothing_below_the_committed_offset_is_without_a_window_or_a_dead_letter(self) -> None:
+        for partition, committed in self.group.committed.items():
+            for raw_record in self.group.log[partition][:committed]:
+                task, place = _task(raw_record), (partition, raw_record.offset)
+                if task is None:
+                    assert place in self.group.letters
+                else:
+                    assert any(
+                        w.span.partition == partition and w.span.start <= place[1] < w.span.end
+                        for w in self.group.windows[task]
+                    )
+
+    @invariant()
+    def all_that_training_has_passed_was_dealt_with_exactly_once(self) -> None:
+        for task, lineage in self.lineages.items():
+            passed = {
+                (partition, record.offset)
+                for partition in PARTITIONS
+                for record in self.group.log[partition]
+                if _task(record) == task
+                and record.offset < lineage.through.get(f"{TOPIC}/{partition}", 0)
+            }
+            assert lineage.fates == Counter(passed)
+
+    def teardown(self) -> None:
+        """In the end everything is quiet: then every record was dealt with."""
+        if not hasattr(self, "group"):
+            return
+        self.rebalance((0, 0), asleep=False)
+        for partition in PARTITIONS:
+            self.read(0, partition, 1000, "none")
+        self.now += timedelta(seconds=61)
+        self._does(0, self.roles[0].handler.tick())
+        for task in TASKS:
+            self.train(task, 1000)
+            valid = {
+                (partition, record.offset)
+                for partition in PARTITIONS
+                for record in self.group.log[partition]
+                if _task(record) == task
+            }
+            assert self.lineages[task].fates == Counter(valid)
+        bad = {
+            (partition, record.offset)
+            for partition in PARTITIONS
+            for record in self.group.log[partition]
+            if _task(record) is None
+        }
+        assert self.group.letters == bad
+        self.loop.close()
+
+    def _started(self, number: int) -> Role:
+        handler, kafka = WindowsHandler(SETTINGS, clock=lambda: self.now), Kafka(self.group, number)
+        handler._kafka = kafka  # type: ignore[assignment]
+        for command in self.commands:
+            handler._remember(command)
+        return Role(handler, kafka)
+
+    def _told(self, number: int, partitions: Iterable[int]) -> None:
+        """A role starts over on these partitions, each from its committed offset."""
+        role = self.roles[number]
+        held = frozenset((TOPIC, partition) for partition in partitions)
+        self._does(number, role.handler.revoked(frozenset((TOPIC, p) for p in role.position)))
+        self._does(number, role.handler.assigned(held))
+        role.position = {partition: self.group.committed[partition] for _, partition in held}
+        role.sees = None
+
+    def _does(self, number: int, work: Any) -> bool:
+        """Whether it went well; a role that crashes starts anew."""
+        try:
+            self.loop.run_until_complete(work)
+        except RetryError:
+            return False
+        except CrashError:
+            self.roles[number] = self._started(number)
+            self._told(number, [p for p in PARTITIONS if self.group.owner[p] == number])
+            return False
+        return True
+
+    def _learn(self, task: str, lineage: Lineage, windows: Sequence[TrainingWindow]) -> None:
+        before, read = dict(lineage.through), [self._read(task, window) for window in windows]
+        intake = take_in(
+            [(w.span.place, w.span.end, r) for w, r in zip(windows, read, strict=True)],
+            journal=lineage.journal,
+            labels=lineage.labels,
+            trained_through=lineage.through,
+            split=HOLDOUT,
+            config=CONFIG,
+        )
+        fresh = []
+        for window, records in zip(windows, read, strict=True):
+            below = before.get(window.span.place, 0)
+            fresh += [r for r in records if r.offset >= below]
+            before[window.span.place] = max(below, window.span.end)
+        counts = intake.counts
+        accounted = counts.learned + counts.held_out + counts.duplicates + counts.refused
+        assert (accounted, before) == (len(fresh), intake.trained_through)
+        lineage.fates.update((record.partition, record.offset) for record in fresh)
+        refused = {(int(p.rsplit("/")[-1]), o) for p, each in intake.refused.items() for o in each}
+        taken = {(item.record.partition, item.record.offset) for item in intake.taken}
+        assert len(refused) == counts.refused
+        assert not refused & (taken | lineage.refused)
+        lineage.refused |= refused
+        lineage.journal = lineage.journal.extended(_rows(intake))
+        lineage.labels, lineage.through = intake.labels, intake.trained_through
+        assert len(lineage.labels) <= CONFIG.max_labels
+
+    def _read(self, task: str, window: TrainingWindow) -> list[Record]:
+        """The window's records; the log says what the window said."""
+        span = window.span
+        records = [
+            parse_labeled_text(record, settings=SETTINGS).record
+            for record in self.group.log[span.partition][span.start : span.end]
+            if _task(record) == task
+        ]
+        assert window.num_records == len(records)
+        assert window.digest == digest_ids(record.id for record in records)
+        return records
+
+
+def _task(record: Any) -> str | None:
+    try:
+        return parse_labeled_text(record, settings=SETTINGS).task
+    except BadRecordError:
+        return None
+
+
+def _rows(intake: Intake) -> list[Row]:
+    return [
+        Row(
+            id=item.record.id,
+            label=item.record.label,
+            part=item.part,
+            sequence=0,
+            text_hash=item.text_hash,
+            topic=TOPIC,
+            partition=item.record.partition,
+            offset=item.record.offset,
+            event_time=item.record.event_time,
+            weight=1.0,
+            features=None,
+        )
+        for item in intake.taken
+    ]
+
+
+TestInterleavings = Interleavings.TestCase
+TestInterleavings.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -1,0 +1,89 @@
+"""`freshet dead-letters` on a real broker: from a refused record to the window that has it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from consumers.dead_letters_cli import app
+from consumers.settings import Settings
+from schemas.redriven import Redriven
+from schemas.topics import LABELED_TEXTS, REDRIVEN
+from schemas.window import digest_ids
+from tests.consumers.raw import labeled
+from tests.consumers.windows.stream import (
+    Published,
+    dead_letters,
+    produce,
+    role,
+    tasks_file,
+    windows_until,
+)
+
+pytestmark = pytest.mark.broker
+
+
+def freshet(settings: Settings, *arguments: str) -> tuple[int, str]:
+    environment = {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "FRESHET_PREFIX": settings.prefix,
+    }
+    result = CliRunner().invoke(app, list(arguments), env=environment)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def test_records_are_refused_listed_shown_and_sent_again_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    config = tasks_file(tmp_path, records=2)
+    long, named = labeled(text="too long"), labeled(id="n1", text="too long too")
+    produce(settings, [long, b"\x1b[2J{", named, labeled(text="ok")])
+    windows = role(settings, tmp_path, FRESHET_CONFIG=config, FRESHET_MAX_TEXT_CHARS="5").start()
+    try:
+        dead_letters(settings, 3)
+    finally:
+        assert windows.stop() == 0, windows.last_lines()
+    topic = settings.topic(LABELED_TEXTS.name)
+
+    listed = [json.loads(line) for line in freshet(settings, "list", "--json")[1].splitlines()]
+    assert [(x["origin"], x["reason"], x["task"], x["redriven_to"]) for x in listed] == [
+        (f"{topic}/0/0", "text_too_long", "mood", None),
+        (f"{topic}/0/1", "invalid_json", None, None),
+        (f"{topic}/0/2", "text_too_long", "mood", None),
+    ]
+    assert "text_too_long" in freshet(settings, "list")[1]
+    shown = freshet(settings, "show", f"{topic}/0/1")[1]
+    assert r"\x1b[2J{" in shown
+    assert "\x1b" not in shown
+    assert "no dead letter of" in told_of(settings, "show", f"{topic}/0/3")
+
+    only = ("redrive", "--reason", "text_too_long")
+    assert "2 would be sent again; 0 were" in freshet(settings, *only, "--dry-run")[1]
+    assert "2 sent again; 0 were sent before" in freshet(settings, *only)[1]
+    assert "0 sent again; 2 were sent before" in freshet(settings, *only)[1]
+    marks = Published(settings, REDRIVEN)
+    assert marks.until(lambda values: len(values) == 2)
+    marks.close()
+    assert [Redriven.decode(value).origin for value in marks.values] == [
+        f"{topic}/0/0",
+        f"{topic}/0/2",
+    ]
+
+    windows = role(settings, tmp_path, FRESHET_CONFIG=config).start()  # the limit is raised
+    try:
+        closed = windows_until(settings, lambda found: len(found) >= 1)
+    finally:
+        assert windows.stop() == 0, windows.last_lines()
+    # The window that was open at the restart is read again, and the records that now pass join it.
+    assert closed[0].digest == digest_ids([f"{topic}/0/3", f"{topic}/0/0"])
+
+
+def told_of(settings: Settings, *arguments: str) -> str:
+    environment: dict[str, Any] = {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "FRESHET_PREFIX": settings.prefix,
+    }
+    return str(CliRunner().invoke(app, list(arguments), env=environment).exception)
