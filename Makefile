@@ -40,7 +40,8 @@ lint: $(READY) ## Format, lint, types, and who may import whom
 test: lint ## All checks and tests, on a real broker
 	$(BIN)/pytest $(ARGS)
 
-faults: $(READY) ## Rounds of faults on a real Kafka, checked; ROUNDS=100 SEED=1
+faults: $(READY) ## Every fault by itself, then rounds of all on a real Kafka; ROUNDS=100 SEED=1
+	$(BIN)/pytest -q -m long tests/faults
 	$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1)
 
 bench: bench-ingest bench-fit bench-demo bench-gate bench-swap bench-learning ## Every benchmark, the last over an hour

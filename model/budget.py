@@ -38,8 +38,8 @@ def left(config: TaskConfig, plan: Plan, *, records_seen: int, error: float | No
         config: of the task, with the plan applied.
         plan: of its next refresh.
         records_seen: of the task, learned or held out.
-        error: share of held-out records of known labels that the champion has wrong, or None where
-            too few are at hand.
+        error: share of held-out records of known labels that the champion surely has wrong, or None
+            where too few are at hand.
     """
     limits, epochs = config.feedback, config.fit.epochs
     if not limits.enabled or config.head.form == "softmax":

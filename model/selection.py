@@ -13,23 +13,27 @@ from model.evaluate import answers, learned_labels, recent_from
 from model.gain import NOTHING, Gain
 from model.head import LinearHead
 from model.holdout import HoldoutRow
+from model.intervals import proportion_lower_bound
 from model.state import TaskState, stacked
 
 MIN_ERROR_RECORDS = 30
 """Fewer say nothing of how much the champion errs."""
+SURE = 0.9
+"""One-sided: where a few dozen records say it, one time in ten it is not so."""
 
 
 def selection_error(state: TaskState) -> float | None:
-    """Share of the selection records of learned labels that the champion has wrong.
+    """Share of the selection records of learned labels that the champion surely has wrong.
 
-    None where nothing serves, or of fewer than `MIN_ERROR_RECORDS`.
+    The lower bound of Wilson's interval: a handful of records more or less must not decide how much
+    the fits may cost. None where nothing serves, or of fewer than `MIN_ERROR_RECORDS`.
     """
     rows = _rows(state)
     if state.head is None or len(rows) < MIN_ERROR_RECORDS:
         return None
     answered = answers(state.head, state.holdout_features(rows), state.labels)
     wrong = sum(answer != row.label for answer, row in zip(answered, rows, strict=True))
-    return wrong / len(rows)
+    return proportion_lower_bound(wrong, len(rows), confidence=SURE)
 
 
 def selection_gain(

@@ -14,5 +14,5 @@ def told(error: ValidationError) -> str:
     if error.error_count() > MOST_FAULTS:
         return f"{error.error_count()} faults"
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    lines = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    lines = (f"{'.'.join(map(str, fault['loc'])) or 'value'}: {fault['msg']}" for fault in faults)
     return "; ".join(lines)[:MAX_DETAIL_CHARS]

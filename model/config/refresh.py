@@ -57,8 +57,9 @@ class FeedbackConfig(Config):
     paying_compute_share: Annotated[float, Field(gt=0)] = 0.95
     """The same once a refresh has paid, after a drift, and where there is much to gain."""
     promising_error: Fraction = 0.1
-    """There is much to gain where the champion has this share of the held-out records wrong. A fit
-    removes a tenth to a fifth of its errors, so that below this it gains a point at most."""
+    """There is much to gain where the champion surely has this share of the selection records wrong
+    (lower bound of a one-sided 90 % interval). A fit removes a tenth to a fifth of its errors, so
+    that below this it gains a point at most."""
     min_refresh_interval: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Smallest multiple of `refresh.every_records`."""
     max_refresh_interval: Annotated[float, Field(ge=1)] = 8.0

@@ -16,7 +16,7 @@ from tests.integration.installation import encoded
 from tests.integration.test_restarts import check_books
 from tests.integration.texts import TASK, labeled, questions
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.long]
 
 WINDOW = 40
 

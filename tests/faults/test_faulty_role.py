@@ -15,6 +15,8 @@ from tests.integration.installation import PATIENCE_SECONDS, Installation, encod
 from tests.integration.test_restarts import check_books
 from tests.integration.texts import TASK, labeled, questions
 
+pytestmark = pytest.mark.long
+
 WINDOW = 40
 
 

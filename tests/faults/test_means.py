@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from schemas.topics import TRAINING_WINDOWS
 from tests.faults.faulty_role import PROGRAM
 from tests.faults.plan import (
@@ -18,6 +20,8 @@ from tests.integration.conftest import Install
 from tests.integration.installation import Installation, encoded
 from tests.integration.test_restarts import check_books
 from tests.integration.texts import TASK, labeled, questions
+
+pytestmark = pytest.mark.long
 
 WINDOW = 40
 DAY = 86_400.0

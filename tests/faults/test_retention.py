@@ -1,11 +1,15 @@
 """What retention deletes is an entry of its own: the window fails, and the next one is learned."""
 
+import pytest
+
 from schemas.evaluation import Outcome
 from schemas.topics import TRAINING_WINDOWS
 from tests.faults.retention import delete_through
 from tests.integration.conftest import Install
 from tests.integration.installation import encoded
 from tests.integration.texts import TASK, labeled
+
+pytestmark = pytest.mark.long
 
 WINDOW = 40
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from model.gain import NOTHING
 from model.head import LinearHead
@@ -79,10 +80,13 @@ def test_without_a_champion_nothing_is_gained_and_no_error_known(loop: Loop) -> 
     assert selection_error(nothing) is None
 
 
-def test_the_error_is_that_of_the_selection_records(loop: Loop) -> None:
+def test_the_error_is_what_the_selection_records_prove(loop: Loop) -> None:
     state = loop.state()
     rows = state.holdout.part("select")
+    wrong = sum(row.label != state.labels[0] for row in rows)
 
     error = selection_error(replace(state, head=mute(state)))
 
-    assert error == pytest.approx(np.mean([row.label != state.labels[0] for row in rows]))
+    bounds = binomtest(wrong, len(rows), alternative="greater").proportion_ci(0.9, method="wilson")
+    assert error == pytest.approx(bounds.low)
+    assert bounds.low < wrong / len(rows)

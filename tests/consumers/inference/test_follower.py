@@ -100,7 +100,7 @@ def _damage(store: ArtifactStore, artifact: Artifact, how: str) -> None:
         ("labels", "3 classes, but the version has 2 labels"),
         ("unparseable", "cannot load it"),
         ("unnormalised", "not to one"),
-        ("not json", "it is no announcement of a version; value: Invalid JSON"),
+        ("not json", "it is no announcement of a version: value: Invalid JSON"),
         ("wrong key", "its key is 'colors', its task 'shapes'"),
     ],
 )
