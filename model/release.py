@@ -5,13 +5,14 @@ there. A crash on the way leaves files that nobody names.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from model.announced import evaluation_event, model_version
 from model.device import environment_of
-from model.errors import ArtifactRefusedError
+from model.errors import ArtifactRefusedError, FreshetError
 from model.exporter import Exporter
 from model.findings import Findings
 from model.head import LinearHead
@@ -70,7 +71,7 @@ def commit_round(
     attempt = f"{sequence:08d}-{uuid.uuid4().hex[:12]}"
     folder = f"{attempts_folder(lineage.task)}/{attempt}"
     promoted = findings.outcome is Outcome.PROMOTED
-    with watch("export"):
+    with watch("export"), _given_up_without_files(lineage, folder):
         # 1.
         restored = findings.restored
         _keep(before, after, restored, lineage.store, folder)
@@ -142,6 +143,20 @@ def commit_round(
     # 4.
     lineage.commit(entry)
     return Round(entry, replace(after, tip=entry))
+
+
+@contextmanager
+def _given_up_without_files(lineage: Lineage, folder: str) -> Iterator[None]:
+    """Remove the files of an attempt that fails before its entry could be written.
+
+    Where the store is full, each further try would leave more of them.
+    """
+    try:
+        yield
+    except FreshetError:
+        with suppress(FreshetError):
+            lineage.store.delete(folder)
+        raise
 
 
 def _keep(

@@ -11,7 +11,7 @@ from schemas.topics import LABELED_TEXTS, TEXTS, TRAINING_WINDOWS
 from tests.faults.faulty_role import PROGRAM
 from tests.faults.plan import FaultPlan, Point, PointFault, fired_file, write_plan
 from tests.integration.conftest import Install
-from tests.integration.installation import Installation, encoded
+from tests.integration.installation import PATIENCE_SECONDS, Installation, encoded
 from tests.integration.test_restarts import check_books
 from tests.integration.texts import TASK, labeled, questions
 
@@ -102,7 +102,8 @@ def test_a_worker_that_dies_on_both_sides_of_the_entry_commits_the_round_once(
     with here.roles("windows", program=PROGRAM) as group:
         train = group.start("train", environment=crash_at(here, *points))
         here.write(encoded(labeled(WINDOW)))
-        here.until(lambda: here.labels_learned(TASK) == WINDOW)
+        # Three workers are started, one after the other.
+        here.until(lambda: here.labels_learned(TASK) == WINDOW, seconds=3 * PATIENCE_SECONDS / 2)
         assert train.running
         workers = [line["pid"] for line in here.logged("train", "worker_started")]
         assert workers[:2] == [fired_in(here, point) for point in points]

@@ -78,6 +78,21 @@ def test_an_operation_whose_answer_is_lost_was_done(faulty: Faulty) -> None:
     assert store.get("a/b") == b"c"
 
 
+def test_a_round_that_finds_no_room_leaves_no_files_however_often_it_is_tried(
+    faulty: Faulty, tmp_path: Path, tiny_encoder_folder: Path
+) -> None:
+    loop = Loop(tmp_path, tiny_encoder_folder, gate=ALWAYS)
+    loop.learn(stream(WINDOW))
+    before = loop.store.list()
+    # Small files still find room: one put of three is refused.
+    faulty(StoreFault(name="full", kind="full", rate=0.3, seed=4))
+    outcomes = [_does(lambda: loop.learn(stream(WINDOW, start=WINDOW))) for _ in range(3)]
+    assert not any(outcomes)
+    assert loop.store.list() == before
+    faulty()
+    loop.learn(stream(WINDOW, start=WINDOW))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_two_workers_on_a_store_that_fails_and_loses_answers_learn_each_window_once(
     faulty: Faulty, tmp_path: Path, tiny_encoder_folder: Path, seed: int
