@@ -8,7 +8,7 @@ import pytest
 
 from consumers.batches import PartitionBatch
 from consumers.health.condition import Condition
-from consumers.training import agent, schedule
+from consumers.training import schedule
 from consumers.training.agent import TrainingHandler
 from consumers.training.messages import (
     Committed,
@@ -19,6 +19,7 @@ from consumers.training.messages import (
     Refresh,
     Tip,
 )
+from consumers.training.outlet import Outlet
 from consumers.training.worker import WorkerNotReadyError
 from model.errors import StopError
 from tests.consumers.raw import raw
@@ -291,7 +292,7 @@ def test_what_a_command_wrote_behind_our_entry_is_announced_last(
     async def announce(_: Any, entry: Any) -> None:
         sent.append(entry.sequence)
 
-    monkeypatch.setattr(agent.Outlet, "announce", announce)
+    monkeypatch.setattr(Outlet, "announce", announce)
     worker = Worker(replies={Learn: committed(3), Tip: [DONE, committed(tip)]})
 
     async def scene(handler: TrainingHandler, broker: Any) -> None:
