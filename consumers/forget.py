@@ -15,6 +15,7 @@ from pathlib import Path
 from consumers.announcer import announcing
 from consumers.produce import ProduceError, TextProducer
 from consumers.settings import Settings
+from consumers.task_config import config_of
 from model.artifacts import ArtifactStore
 from model.data import Progress
 from model.denied import DenyList
@@ -94,7 +95,7 @@ def forget(
     with nullcontext() if dry_run else announcing(settings) as announcer:
         for attempt in range(1, MOST_ATTEMPTS + 1):  # 1.
             tip = _tip(store, task)
-            config = tip.config if settings.config is None else settings.task(task)
+            config = config_of(settings, task, tip)
             if announcer is not None:
                 announcer.announce(tip, source=source)
             try:

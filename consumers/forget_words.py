@@ -74,6 +74,11 @@ def _still_held(done: Forgotten) -> Iterator[str]:
             f"  perhaps the statistics: {traces.num_unsure} records came before what is known one "
             "by one; only a refresh computes the statistics without them"
         )
+    if traces.num_pruned:
+        yield (
+            f"  perhaps statistics and encoder: the journals of {traces.num_pruned} earlier rounds "
+            "were pruned, so that nothing tells whether these learned it"
+        )
     yield "  dead letters, caches and backups, of which the lineage knows nothing"
 
 
@@ -82,6 +87,11 @@ def _refresh(task: str, done: Forgotten, *, dry_run: bool, refresh: bool) -> Ite
         # A dry run has not put it on the deny list yet.
         if done.traces.tuned and dry_run:
             yield "the encoder may have been tuned on it: --refresh fits one from before"
+        elif refresh and done.traces.num_pruned:
+            yield (
+                "no refresh: no kept round was tuned on anything that is denied; of the "
+                f"{done.traces.num_pruned} whose journals were pruned nobody knows"
+            )
         elif refresh:
             yield "no refresh: the encoder that serves was not tuned on anything that is denied"
     elif done.asked:

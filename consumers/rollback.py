@@ -5,6 +5,7 @@ from pathlib import Path
 
 from consumers.announcer import announcing
 from consumers.settings import Settings
+from consumers.task_config import config_of
 from consumers.training.span_log import SpanLog
 from model.artifacts import ArtifactStore
 from model.data import Progress
@@ -52,6 +53,6 @@ def roll_back(
     with announcing(settings) as announcer:
         # Records are read again only where the encoder was another; see `model.rollback`.
         with closing(SpanLog(settings)) if announcer.connected else nullcontext() as log:
-            config = settings.task(task)
+            config = config_of(settings, task, learner.tip(task))
             entry = learner.rollback(task, version, config, who=who, why=why, log=log)
         return entry, announcer.announce(entry, source=f"/freshet/models/{task}")

@@ -1,11 +1,10 @@
 """Gives a command about one task to the roles, on `control`."""
 
-import getpass
-
 from pydantic import TypeAdapter, ValidationError
 
 from consumers.produce import TextProducer
 from consumers.settings import Settings
+from consumers.who import this_user
 from model.errors import ConfigError
 from schemas.base import TaskName
 from schemas.control import Action
@@ -28,7 +27,7 @@ def give_command(
         ProduceError: the broker does not take it.
     """
     _check_task(settings, task)
-    with TextProducer(settings, who=who or _user()) as producer:
+    with TextProducer(settings, who=who or this_user()) as producer:
         producer.send_command(action, task, why=why)
 
 
@@ -39,10 +38,3 @@ def _check_task(settings: Settings, task: str) -> None:
         raise ConfigError(f"{task!r} is no name of a task: {error.errors()[0]['msg']}") from error
     if not settings.knows(task):
         raise ConfigError(f"there is no task {task!r} in {settings.config}, and strict_tasks is on")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a user database
-        return "unknown"

@@ -9,6 +9,7 @@ from model.encoder import Features
 from model.journal import Row, from_parquet
 from model.lineage import Lineage, LineageEntry
 from model.replay_memory import ReplayRow
+from model.reread import left_of
 from model.state import TaskState
 from schemas.evaluation import Outcome
 
@@ -105,7 +106,7 @@ class Aftermath:
                 for entry in self._entries()
                 if _brought(entry)
                 for span in entry.spans
-                for record in self.log.read(self.lineage.task, span, strict=False)
+                for record in left_of(self.log, self.lineage.task, span)
                 if _same(missing.get(record.id), record)
             }
         features = self.then.encoder.features([record.text for record in at_hand.values()])

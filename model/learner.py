@@ -86,6 +86,32 @@ class Learner:
         """The last entry of a task, from the store."""
         return Lineage(self._store, task).tip()
 
+    def unannounced(self, task: str) -> list[LineageEntry]:
+        """What may not be announced yet, oldest first: the tip, and the round behind commands.
+
+        A command writes its entry behind whatever is the tip, also where the role that wrote that
+        one died before it could announce it.
+        """
+        lineage = Lineage(self._store, task)
+        found: list[LineageEntry] = []
+        tip = lineage.tip()
+        for entry in lineage.back_from(tip) if tip else ():
+            found.insert(0, entry)
+            if entry.kind not in ("rollback", "forget"):
+                break
+        return found
+
+    def erased_since(self, task: str, when: datetime) -> bool:
+        """Whether an encoder was fitted anew without what is denied, after this moment."""
+        lineage = Lineage(self._store, task)
+        tip = lineage.tip()
+        for entry in lineage.back_from(tip) if tip else ():
+            if entry.created_at < when:
+                return False
+            if entry.fitted_from is not None and entry.version is not None:
+                return True
+        return False
+
     def increment(
         self,
         task: str,

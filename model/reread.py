@@ -110,6 +110,11 @@ def _read(log: Log, task: str, span: Span, lost: list[Span]) -> list[Record]:
         return log.read(task, span, strict=True)
     except SpanDeletedError:
         lost.append(span)
+    return left_of(log, task, span)
+
+
+def left_of(log: Log, task: str, span: Span) -> list[Record]:
+    """What the log still holds of a span."""
     try:
         return log.read(task, span, strict=False)
     except SpanDeletedError:

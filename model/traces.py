@@ -63,6 +63,8 @@ class Traces:
     """Digests of these encoders."""
     files: tuple[Artifact, ...] = ()
     """Files of the rounds so far that may hold them."""
+    num_pruned: int = 0
+    """Rounds whose journals are gone, so that nobody knows whether these learned any."""
 
     def __bool__(self) -> bool:
         return bool(self.brought or self.num_held_out)
@@ -108,7 +110,13 @@ def find_traces(state: TaskState, lineage: Lineage, denied: DenyList) -> Traces:
         tuned=tuple(e.sequence for e in tuned),
         encoders=tuple(dict.fromkeys(e.encoder.digest for e in tuned if e.encoder)),
         files=_files(entries, in_files, periods, held_out=num_held_out > 0),
+        num_pruned=sum(_journal_gone(entry, lineage) for entry in entries),
     )
+
+
+def _journal_gone(entry: LineageEntry, lineage: Lineage) -> bool:
+    journal = entry.files.journal if entry.files else None
+    return journal is not None and not lineage.store.holds(journal.path)
 
 
 @dataclass(frozen=True, slots=True)

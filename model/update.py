@@ -13,7 +13,7 @@ from model.data import Log, Progress, Record
 from model.deltas import applied, rows_of, set_apart_without
 from model.drift import Watch, watched
 from model.encoder import Features
-from model.errors import RejectError
+from model.errors import ArtifactRefusedError
 from model.evaluate import answers, judge, recent_from
 from model.exporter import Exporter
 from model.findings import Findings
@@ -24,7 +24,7 @@ from model.lineage import Lineage
 from model.monitor import Probation
 from model.release import Clock, Round, commit_round
 from model.remember import remembered
-from model.rollback import roll_back
+from model.rollback import RollbackRefusedError, roll_back
 from model.solution import settled, solve_round
 from model.state import TaskState
 from model.stopwatch import Stopwatch
@@ -104,7 +104,11 @@ def increment(
                 exporter=exporter,
                 clock=clock,
             )
-        except RejectError as error:  # its files are gone: then what serves is what there is
+        except (
+            ArtifactRefusedError,
+            RollbackRefusedError,
+        ) as error:
+            # Its files are gone: then what serves is what there is.
             progress("rollback_refused", reason=str(error))
             probation = None
     if probation is not state.probation:

@@ -271,7 +271,8 @@ class TrainingHandler:
             reply = await self._worker.ask(Tip(task=task))
             if isinstance(reply, Failed):
                 return reply
-            await self._announce(task, reply.entry)
+            for entry in (*reply.before, reply.entry):
+                await self._announce(task, entry)
         announced = {"announced": self._announced.get(task, -1)}
         return await self._worker.ask(request.model_copy(update=announced))
 
@@ -291,7 +292,7 @@ class TrainingHandler:
             return
         try:
             reply = await self._worker.ask(Tip(task=task))
-        except WorkerDiedError:
+        except (WorkerDiedError, WorkerNotReadyError):
             self._announced.pop(task, None)  # then the next round asks for the tip
             return
         found = reply.entry if isinstance(reply, Committed) else None

@@ -107,6 +107,9 @@ class Committed(_Message):
 
     type: Literal["committed"] = "committed"
     entry: LineageEntry | None
+    before: tuple[LineageEntry, ...] = ()
+    """The tip: entries that commands may have been written behind before they were announced,
+    oldest first."""
     refresh_due: str | None
     """Why the encoder should be refreshed now, if it should."""
     again: bool = False

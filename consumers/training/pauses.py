@@ -13,19 +13,24 @@ class Pauses:
 
     def __init__(self) -> None:
         self._by_task: dict[str, GivenCommand] = {}
+        self._known: set[str] = set()
 
     def __contains__(self, task: object) -> bool:
         return task in self._by_task
 
     def commanded(self, given: GivenCommand) -> bool:
-        """Take note of a command; says whether it was one of these."""
-        match given.command.action:
-            case Action.PAUSE:
+        """Take note of a command; says whether it was one of these.
+
+        A command that was sent again counts where it stood first.
+        """
+        if given.command.action not in (Action.PAUSE, Action.RESUME):
+            return False
+        if given.command.command_id not in self._known:
+            self._known.add(given.command.command_id)
+            if given.command.action is Action.PAUSE:
                 self._by_task[given.task] = given
-            case Action.RESUME:
+            else:
                 self._by_task.pop(given.task, None)
-            case _:
-                return False
         return True
 
     def by_task(self) -> dict[str, GivenCommand]:

@@ -217,7 +217,7 @@ async def until_ready(worker: WorkerHandle, log: Log) -> None:
     """Start a worker, if it is not up, again and again until it has its models loaded.
 
     Raises:
-        WorkerDiedError, StopError: see `WorkerHandle.start`.
+        StopError: see `WorkerHandle.start`.
     """
     pause = FIRST_PAUSE_SECONDS
     while True:

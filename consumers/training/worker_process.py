@@ -45,6 +45,7 @@ from model.errors import (
 from model.learner import Learner
 from model.lineage import LineageEntry
 from model.update import WindowRecords
+from schemas.evaluation import Outcome
 from schemas.window import TrainingWindow, digest_ids
 
 
@@ -91,12 +92,17 @@ class Worker:
 
     def _done(self, request: Tip | Round) -> Committed:
         if isinstance(request, Tip):
-            return Committed(entry=self._learner.tip(request.task), refresh_due=None)
+            found = self._learner.unannounced(request.task)
+            return Committed(
+                entry=found[-1] if found else None, before=tuple(found[:-1]), refresh_due=None
+            )
         config = self._settings.task(request.task)
         self._check_announced(request, config)
         if self._too_early(request, config):
             return Committed(entry=None, refresh_due=None, too_early=True)
-        entry = self._extended(request, config)
+        # What was given up before the answer got lost is written down already.
+        known = isinstance(request, GiveUp) and self._given_up(request, config)
+        entry = None if known else self._extended(request, config)
         return Committed(
             entry=entry,
             refresh_due=self._learner.due(request.task, config),
@@ -128,6 +134,11 @@ class Worker:
             case GiveUpRefresh():
                 return learner.fail_refresh(task, request.reason, config)
 
+    def _given_up(self, request: GiveUp, config: TaskConfig) -> bool:
+        tip = self._learner.state(request.task, config).tip
+        ids = tuple(window.window_id for window in request.windows)
+        return tip is not None and tip.outcome is Outcome.FAILED and tip.windows == ids
+
     def _too_early(self, request: Round, config: TaskConfig) -> bool:
         commanded = isinstance(request, Refresh) and request.commanded_at is not None
         return commanded and not can_refresh(self._learner.state(request.task, config))
@@ -136,7 +147,8 @@ class Worker:
         if request.commanded_at is None:
             return self._learner.due(request.task, config) is not None
         if request.erases and self._learner.owes_refresh(request.task, config):
-            return True
+            # Read again after a restart, it must not undo a rollback that came since.
+            return not self._learner.erased_since(request.task, request.commanded_at)
         tip = self._learner.state(request.task, config).tip
         return command_stands(tip, given_at=request.commanded_at)
 

@@ -53,3 +53,11 @@ def test_a_resume_of_what_is_not_paused_and_other_commands_change_nothing() -> N
     assert pauses.commanded(resumed(1))
     assert not pauses.commanded(asked(2))
     assert "prices" not in pauses
+
+
+def test_a_pause_that_is_sent_again_after_its_resume_counts_where_it_stood_first() -> None:
+    pauses = Pauses()
+    for command in (paused(1), resumed(2), paused(1)):
+        assert pauses.commanded(command)
+
+    assert "prices" not in pauses

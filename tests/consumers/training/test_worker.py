@@ -19,6 +19,7 @@ from consumers.training.messages import (
     Beat,
     Committed,
     Failed,
+    GiveUp,
     GiveUpRefresh,
     Ready,
     Refresh,
@@ -27,6 +28,8 @@ from consumers.training.messages import (
 from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
 from consumers.training.worker_process import Worker
 from model.errors import ConfigError, FreshetError, StopError, StoreUnavailableError
+from schemas.evaluation import Outcome
+from tests.model.loop import a_window, stream
 
 SPAWN = asyncio.create_subprocess_exec
 
@@ -37,7 +40,7 @@ class Learner:
     def __init__(self, *, due: str | None = None, fault: FreshetError | None = None) -> None:
         self._due, self._fault = due, fault
         self.did: list[str] = []
-        self.owes = False
+        self.owes = self.erased = False
         self.refreshed_on: datetime | None = None
         self.labels: tuple[str, ...] = ("down", "up")
 
@@ -54,6 +57,9 @@ class Learner:
 
     def owes_refresh(self, *_: Any) -> bool:
         return self.owes
+
+    def erased_since(self, *_: Any) -> bool:
+        return self.erased
 
     def refresh(self, *_: Any, erases: bool) -> None:
         self.owes = self.owes and not erases
@@ -313,3 +319,28 @@ def test_a_beat_is_a_word_of_the_worker_that_any_thread_may_say(
         thread.join()
     lines = out.getvalue().splitlines()
     assert [REPLY.validate_json(line) for line in lines] == [Beat()] * 8
+
+
+def test_an_erasing_refresh_that_was_done_is_not_done_again_after_a_rollback(
+    made: tuple[Worker, io.StringIO],
+) -> None:
+    (worker, out), learner = made, Learner()
+    learner.owes, learner.erased, learner.refreshed_on = True, True, AT
+    asked = COMMANDED.model_copy(update={"erases": True})
+
+    with_learner(worker, learner).answer(asked.model_dump_json())
+
+    assert said(out) == Committed(entry=None, refresh_due=None)
+    assert learner.did == []
+
+
+def test_what_was_given_up_is_not_written_down_twice(made: tuple[Worker, io.StringIO]) -> None:
+    (worker, out), learner = made, Learner()
+    window = a_window(stream(3)).window
+    tip = SimpleNamespace(sequence=4, outcome=Outcome.FAILED, windows=(window.window_id,))
+    learner.state = lambda *_: SimpleNamespace(tip=tip)  # type: ignore[method-assign]
+    asked = GiveUp(task="prices", announced=4, windows=(window,), reason="it cannot be read")
+
+    with_learner(worker, learner).answer(asked.model_dump_json())
+
+    assert said(out) == Committed(entry=None, refresh_due=None)
