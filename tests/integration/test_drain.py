@@ -147,8 +147,8 @@ def test_the_probes_follow_a_role_from_its_start_to_its_drain(
             timeout_seconds=60,
         )
         assert probe(port, "/live")[0] == 200
-        group.start("windows")
-        group.start("train")
+        for role in ("windows", "train"):
+            group.start(role, environment={"FRESHET_HEALTH_PORT": "0"})
         here.write(encoded(labeled(WINDOW)))
         here.until(lambda: bool(here.logged("serve", "version_swapped")))
         assert becomes(lambda: probe(port, "/ready")[0] == 200, timeout_seconds=60)

@@ -62,6 +62,7 @@ def test_a_stalled_partition_is_healed_by_a_seek_a_new_consumer_or_a_restart(
                 assert role.exit_status == STATUS_OF_A_STALL, role.last_lines()
             else:
                 here.until(lambda: len(here.windows()) == written // WINDOW)
+                here.until(lambda: bool(here.logged(cure, "stall_healed")))  # noqa: B023
                 assert role.running, role.last_lines()
     assert steps(here, "seek") == ["seek"]
     assert steps(here, "renew") == ["seek", "renew"]
