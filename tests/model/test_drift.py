@@ -136,7 +136,6 @@ def test_a_drift_is_written_down_and_read_back_after_a_restart(
     loop, entry = drifted
 
     assert entry.evaluation.drift is not None
-    assert entry.evaluation.drift is not None
     assert entry.evaluation.drift.error_after > entry.evaluation.drift.error_before
     assert entry.drifted_at is not None
     assert abs(entry.drifted_at - 480) < 30
