@@ -75,6 +75,10 @@ def role_of(app: object) -> FaustRole:
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group: exact positions, commits that report their fate."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._reached: dict[TP, int] = {}
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # A partition that has just been read waits for the fetch in flight of its neighbours.
@@ -118,11 +122,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Begin a partition without a committed offset, and commit where.
 
         Without the commit a group that starts at the latest offset would start there again after
-        a restart and miss what came in between.
+        a restart and miss what came in between. Where this process has committed before, the broker
+        has lost that: it goes on from there.
         """
-        from_latest = role_of(self.app).start_at == "latest"
-        seek = consumer.seek_to_end if from_latest else consumer.seek_to_beginning
-        await seek(place)
+        if place in self._reached:
+            consumer.seek(place, self._reached[place])
+        else:
+            from_latest = role_of(self.app).start_at == "latest"
+            await (consumer.seek_to_end if from_latest else consumer.seek_to_beginning)(place)
         await self._commit({place: await consumer.position(place)})
 
     async def _lost(self, consumer: Any, offsets: Mapping[TopicPartition, int]) -> None:
@@ -195,6 +202,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         except (CommitFailedError, IllegalStateError, ConsumerStoppedError):
             # The group has moved on; whoever holds the partition reads it from what it committed.
             return False
+        self._reached.update({place: held.offset for place, held in wanted.items()})
         return len(wanted) == len(offsets)
 
 
