@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from consumers.peek import Peek
+from consumers.settings import Settings
 from schemas.prediction import Prediction
 from schemas.topics import PREDICTIONS
 
@@ -49,3 +50,13 @@ def answering(peek: Peek) -> dict[str, Answering]:
         for task, found in by_task.items()
         for last in [max(found, key=lambda each: each.predicted_at)]
     }
+
+
+def served(settings: Settings) -> dict[str, frozenset[int]]:
+    """The versions that answer, by task.
+
+    Raises:
+        BrokerSilentError: the broker does not answer.
+    """
+    with Peek(settings) as peek:
+        return {task: found.versions for task, found in answering(peek).items()}

@@ -1,14 +1,21 @@
 """`freshet forget`: a record leaves what was learned, and is never learned again."""
 
-import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from consumers.options import Config, Servers, Store, settings_of
+from consumers.options import (
+    Config,
+    Servers,
+    Store,
+    TaskArgument,
+    say_progress,
+    settings_of,
+    with_training,
+)
 from model.denied import DenyList
 from model.errors import ConfigError
 from model.splits import text_hash
@@ -23,7 +30,7 @@ def run(arguments: Sequence[str]) -> None:
 
 @app.command()
 def forget(
-    task: Annotated[str, typer.Argument(help="The task.")],
+    task: TaskArgument,
     *,
     record_id: Annotated[
         str | None,
@@ -74,11 +81,8 @@ def forget(
     """
     denied = _denied(record_id, hashed, text_file)
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
-    try:
-        forgetting: Any = importlib.import_module("consumers.forget")
-        words: Any = importlib.import_module("consumers.forget_words")
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"forgetting needs the extra `train` ({error})") from error
+    forgetting = with_training("consumers.forget", "forgetting")
+    words = with_training("consumers.forget_words", "forgetting")
     done = forgetting.forget(
         settings,
         task,
@@ -88,7 +92,7 @@ def forget(
         unseen=unseen,
         dry_run=dry_run,
         refresh=refresh,
-        progress=_say_progress,
+        progress=say_progress,
     )
     for line in words.told(task, done, dry_run=dry_run, refresh=refresh):
         typer.echo(line)
@@ -112,7 +116,3 @@ def _read(file: Path | None) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read a text from {file}: {error}") from error
-
-
-def _say_progress(stage: str, /, **fields: Any) -> None:
-    typer.echo(f"{stage} {fields}", err=True)

@@ -9,11 +9,18 @@ import typer
 from rich.table import Table
 
 from consumers.console import opened_console
-from consumers.options import Config, Servers, settings_of
-from consumers.settings import load_settings
+from consumers.options import (
+    Config,
+    Servers,
+    Store,
+    TaskArgument,
+    say_progress,
+    settings_of,
+    with_training,
+)
 from consumers.version_tables import facts, rounds_table
 from model.artifacts import ArtifactStore
-from model.errors import ConfigError, NotFoundError, RejectError
+from model.errors import NotFoundError, RejectError
 from model.lineage import Lineage, LineageEntry, tasks_in
 from model.retention import own_paths
 
@@ -24,13 +31,6 @@ app = typer.Typer(
     help="What was learned, from what, and why it serves.",
 )
 
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store", help="Where versions live. Default: FRESHET_STORE, else freshet-store."
-    ),
-]
-TaskArgument = Annotated[str, typer.Argument(help="The task.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the lineage entries as JSON lines.")]
 
 
@@ -46,7 +46,7 @@ class UnknownTaskError(RejectError):
 @app.command("list")
 def list_versions(
     task: Annotated[str | None, typer.Argument(help="Only this task.")] = None,
-    store: StoreOption = None,
+    store: Store = None,
     json: Json = False,
 ) -> None:
     """List every round of every task: what came of it, and which version serves."""
@@ -69,7 +69,7 @@ def show(
     version: Annotated[
         int | None, typer.Argument(help="Sequence of the round. Default: what serves.")
     ] = None,
-    store: StoreOption = None,
+    store: Store = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the lineage entry as JSON.")] = False,
     plots: Annotated[
@@ -106,7 +106,7 @@ def diff(
     task: TaskArgument,
     first: Annotated[int, typer.Argument(help="Sequence of one round.")],
     second: Annotated[int, typer.Argument(help="Sequence of the other.")],
-    store: StoreOption = None,
+    store: Store = None,
 ) -> None:
     """Show in what two rounds differ, and which records lie between them."""
     opened = _open(store)
@@ -136,17 +136,16 @@ def rollback(
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="Kafka brokers that learn of it at once.")
     ] = None,
-    store: StoreOption = None,
+    store: Store = None,
 ) -> None:
     """Let an older version serve again; what was learned since is set apart and tried again.
 
     Needs the extra `train`.
     """
-    given = {"config": config, "bootstrap_servers": bootstrap_servers, "store": store}
-    settings = load_settings(**{name: held for name, held in given.items() if held is not None})
-    rolling: Any = _with_training("consumers.rollback", "a rollback")
+    settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
+    rolling: Any = with_training("consumers.rollback", "a rollback")
     entry, fault = rolling.roll_back(
-        settings, task, version, who=who, why=why, progress=_say_progress
+        settings, task, version, who=who, why=why, progress=say_progress
     )
     typer.echo(f"{task}: entry {entry.sequence} serves; {entry.evaluation.reason}")
     if fault is not None:
@@ -172,7 +171,7 @@ def prune(
     ] = False,
     config: Config = None,
     bootstrap_servers: Servers = None,
-    store: StoreOption = None,
+    store: Store = None,
 ) -> None:
     """Remove the files that no kept version needs; the rounds stay in the list, with their figures.
 
@@ -200,17 +199,16 @@ def rebuild(
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="Kafka brokers that hold the log.")
     ] = None,
-    store: StoreOption = None,
+    store: Store = None,
 ) -> None:
     """Make a version once more from the log and compare: the same head and encoder, byte for byte?
 
     Nothing is written. On as many threads as then, unless FRESHET_THREADS says otherwise. Exit
     status 1 where they differ. Needs the extra `train`.
     """
-    given = {"config": config, "bootstrap_servers": bootstrap_servers, "store": store}
-    settings = load_settings(**{name: held for name, held in given.items() if held is not None})
-    rebuilding: Any = _with_training("consumers.rebuild", "a rebuild")
-    found = rebuilding.rebuilt(settings, task, version, progress=_say_progress)
+    settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
+    rebuilding: Any = with_training("consumers.rebuild", "a rebuild")
+    found = rebuilding.rebuilt(settings, task, version, progress=say_progress)
     for line in rebuilding.told(found, settings):
         typer.echo(line)
     if not found.equal:
@@ -231,15 +229,15 @@ def export(
             min=1, help="Versions with encoders of their own whose mean score is exported."
         ),
     ] = 1,
-    store: StoreOption = None,
+    store: Store = None,
 ) -> None:
     """Write a version, or the last few as an ensemble, as one ONNX graph with its tokenizer.
 
     Needs the extra `train`.
     """
-    settings = load_settings(**({} if store is None else {"store": store}))
+    settings = settings_of(store=store)
     lineage, entry = Lineage(_open(store), task), _entry(_open(store), task, version)
-    exporting: Any = _with_training("consumers.export", "an export")
+    exporting: Any = with_training("consumers.export", "an export")
     made = exporting.export(settings, lineage, entry, ensemble=ensemble, out=out)
     versions = ", ".join(map(str, made.versions))
     typer.echo(f"{task}: {out} holds version {versions}; torch and it differ by {made.parity:.1e}")
@@ -259,21 +257,8 @@ def _pruned(store: ArtifactStore, entry: LineageEntry) -> list[tuple[str, str]]:
     return [("pruned", f"gone are {names}; no rollback leads back to it")]
 
 
-def _with_training(module: str, what: str) -> Any:
-    """Import what needs torch, only when it is used."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{what} needs the extra `train` ({error})") from error
-
-
-def _say_progress(stage: str, /, **fields: Any) -> None:
-    typer.echo(f"{stage} {fields}", err=True)
-
-
 def _open(store: str | None) -> ArtifactStore:
-    overrides = {} if store is None else {"store": store}
-    return ArtifactStore(load_settings(**overrides).store)
+    return ArtifactStore(settings_of(store=store).store)
 
 
 def _entries(store: ArtifactStore, task: str) -> list[LineageEntry]:

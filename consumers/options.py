@@ -3,6 +3,7 @@
 Nothing here loads a role or its libraries, so that `--help` stays quick.
 """
 
+import importlib
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,23 @@ def settings_of(**given: Any) -> Any:
     from consumers.settings import load_settings  # noqa: PLC0415 - keeps `--help` quick
 
     return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def with_training(module: str, what: str) -> Any:
+    """Import what needs torch, only when it is used; `what` is what needs it.
+
+    Raises:
+        ConfigError: the extra `train` is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{what} needs the extra `train` ({error})") from error
+
+
+def say_progress(stage: str, /, **fields: Any) -> None:
+    """Tell on stderr how far a command is."""
+    typer.echo(f"{stage} {fields}", err=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from consumers.broker.clients import kafka_python_options
+from consumers.positions import records_between
 from consumers.settings import Settings
 from model.errors import RetryError
 from schemas.topics import Topic
@@ -82,7 +83,14 @@ class Peek:
             end = min(ends.get(partition, 0), begin + most)
             place = TopicPartition(self._settings.topic(topic.name), partition)
             with self._answering():
-                yield from self._read(place, begin, end)
+                yield from records_between(
+                    self._consumer,
+                    place,
+                    begin,
+                    end,
+                    quiet_seconds=QUIET_SECONDS,
+                    silent=BrokerSilentError,
+                )
 
     def tail(self, topic: Topic, *, most: int) -> Iterator[Any]:
         """The last records of each partition, about so many each."""
@@ -93,18 +101,6 @@ class Peek:
         name = self._settings.topic(topic.name)
         numbers = self._consumer.partitions_for_topic(name) or ()
         return [TopicPartition(name, number) for number in sorted(numbers)]
-
-    def _read(self, place: TopicPartition, begin: int, end: int) -> Iterator[Any]:
-        """By `position`, since control records never come out."""
-        if begin >= end:
-            return
-        self._consumer.assign([place])
-        self._consumer.seek(place, begin)
-        while (before := self._consumer.position(place)) < end:
-            batches = self._consumer.poll(timeout_ms=int(QUIET_SECONDS * 1000))
-            if not batches and self._consumer.position(place) == before:
-                raise BrokerSilentError(f"no record of {place.topic}/{place.partition} comes")
-            yield from (raw for raw in batches.get(place, ()) if raw.offset < end)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

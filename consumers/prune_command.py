@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
-from consumers.answering import answering
-from consumers.peek import BrokerSilentError, Peek
+from consumers.answering import served
+from consumers.peek import BrokerSilentError
 from consumers.settings import Settings
 from model.artifacts import ArtifactStore, Stored
 from model.errors import ConfigError
@@ -47,8 +47,7 @@ def prune_store(
 
 def _served(settings: Settings) -> dict[str, frozenset[int]]:
     try:
-        with Peek(settings) as peek:
-            return {task: found.versions for task, found in answering(peek).items()}
+        return served(settings)
     except BrokerSilentError as error:
         msg = (
             f"{error}, so that nobody knows which versions answer; with --by-age-alone those stay "

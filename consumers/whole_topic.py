@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.broker.clients import kafka_python_options
+from consumers.positions import records_between
 from consumers.publisher import BrokerUnavailableError, MissingTopicError
 from consumers.settings import Settings
 
@@ -65,18 +66,14 @@ class TopicReader:
 
     def _between(self, place: TopicPartition, start: int, end: int) -> Iterator[Any]:
         with _translated(f"read {place.topic}/{place.partition}"):
-            self._consumer.assign([place])
-            self._consumer.seek(place, start)
-            # By `position`, since control records and compacted ones never come out.
-            while (before := self._consumer.position(place)) < end:
-                batches = self._consumer.poll(timeout_ms=int(QUIET_SECONDS * 1000))
-                if not batches and self._consumer.position(place) == before:
-                    msg = f"no record of {place.topic}/{place.partition} from {before} on came "
-                    raise BrokerUnavailableError(f"{msg}within {QUIET_SECONDS:g} s")
-                for record in batches.get(place, ()):
-                    if record.offset >= end:
-                        return
-                    yield record
+            yield from records_between(
+                self._consumer,
+                place,
+                start,
+                end,
+                quiet_seconds=QUIET_SECONDS,
+                silent=BrokerUnavailableError,
+            )
 
 
 @contextmanager

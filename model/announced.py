@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from model.findings import Findings
-from model.lineage import EncoderRef, Lineage
+from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.outlook import drift_event
 from model.state import TaskState
 from model.stopwatch import Stopwatch
@@ -89,3 +89,17 @@ def model_version(
         seconds=evaluation.seconds,
         created_at=evaluation.evaluated_at,
     )
+
+
+def unannounced(lineage: Lineage, tip: LineageEntry | None) -> list[LineageEntry]:
+    """What may not be announced yet, oldest first: the tip, and the round behind commands.
+
+    A command writes its entry behind whatever is the tip, also where the role that wrote that one
+    died before it could announce it.
+    """
+    found: list[LineageEntry] = []
+    for entry in lineage.back_from(tip) if tip else ():
+        found.insert(0, entry)
+        if entry.kind not in ("rollback", "forget"):
+            break
+    return found

@@ -6,6 +6,7 @@ tuned on the record yet is free of it.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from model.denied import tuned_on_denied
 from model.lineage import EncoderRef, Lineage, LineageEntry
@@ -48,6 +49,16 @@ def clean_start(
             if at.sequence in tuned:
                 found = CleanStart(None)  # the next one that is met
     return found
+
+
+def erased_since(lineage: Lineage, tip: LineageEntry | None, when: datetime) -> bool:
+    """Whether a fit from such a start has brought a version after this moment."""
+    for entry in lineage.back_from(tip) if tip else ():
+        if entry.created_at < when:
+            return False
+        if entry.fitted_from is not None and entry.version is not None:
+            return True
+    return False
 
 
 def _champions(lineage: Lineage, refresh: LineageEntry) -> str | None:

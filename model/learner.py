@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model.clean_start import CleanStart, clean_start
+from model.announced import unannounced
+from model.clean_start import CleanStart, clean_start, erased_since
 from model.config import EncoderConfig, TaskConfig
 from model.data import Log, Progress
 from model.denied import DenyList, deny_list
@@ -87,30 +88,14 @@ class Learner:
         return Lineage(self._store, task).tip()
 
     def unannounced(self, task: str) -> list[LineageEntry]:
-        """What may not be announced yet, oldest first: the tip, and the round behind commands.
-
-        A command writes its entry behind whatever is the tip, also where the role that wrote that
-        one died before it could announce it.
-        """
-        lineage = Lineage(self._store, task)
-        found: list[LineageEntry] = []
-        tip = lineage.tip()
-        for entry in lineage.back_from(tip) if tip else ():
-            found.insert(0, entry)
-            if entry.kind not in ("rollback", "forget"):
-                break
-        return found
+        """What may not be announced yet; see `model.announced.unannounced`."""
+        lineage, held = Lineage(self._store, task), self._states.get(task)
+        return unannounced(lineage, lineage.tip(held.tip if held else None))
 
     def erased_since(self, task: str, when: datetime) -> bool:
         """Whether an encoder was fitted anew without what is denied, after this moment."""
         lineage = Lineage(self._store, task)
-        tip = lineage.tip()
-        for entry in lineage.back_from(tip) if tip else ():
-            if entry.created_at < when:
-                return False
-            if entry.fitted_from is not None and entry.version is not None:
-                return True
-        return False
+        return erased_since(lineage, lineage.tip(), when)
 
     def increment(
         self,

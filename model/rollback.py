@@ -20,7 +20,7 @@ from model.journal import Row
 from model.ledger import ledger_of
 from model.lineage import Lineage, LineageEntry, Rollback
 from model.release import Clock, Round, commit_round
-from model.retention import origin as first_with
+from model.retention import origin
 from model.state import TaskState, load_state
 from model.stopwatch import Stopwatch
 from schemas.evaluation import Outcome
@@ -39,7 +39,7 @@ def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None)
     """
     if tip.serving is None:
         raise RollbackRefusedError(f"no version of {lineage.task} serves yet")
-    serving = origin(lineage, lineage.entry(tip.serving))
+    serving = origin(lineage.entry(tip.serving), lineage.entry)
     if version is None:
         serving = _not_to_forget(lineage, serving)
         version = serving.version.parent if serving.version else None
@@ -57,7 +57,7 @@ def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None)
             "`freshet models list` shows what was"
         )
         raise RollbackRefusedError(msg)
-    original = origin(lineage, entry)
+    original = origin(entry, lineage.entry)
     if original.sequence == serving.sequence:
         known = "" if tip.serving == version else f", as version {tip.serving}"
         raise RollbackRefusedError(f"version {version} of {lineage.task} serves already{known}")
@@ -164,13 +164,8 @@ def roll_back(
 def _not_to_forget(lineage: Lineage, serving: LineageEntry) -> LineageEntry:
     """The version whose predecessor is meant: nobody goes back to take a forgetting back."""
     while serving.kind == "forget" and serving.version and serving.version.parent is not None:
-        serving = origin(lineage, lineage.entry(serving.version.parent))
+        serving = origin(lineage.entry(serving.version.parent), lineage.entry)
     return serving
-
-
-def origin(lineage: Lineage, entry: LineageEntry) -> LineageEntry:
-    """The entry that first had the version which a rollback has restored."""
-    return first_with(entry, lineage.entry)
 
 
 def _check_files(lineage: Lineage, to: LineageEntry) -> None:

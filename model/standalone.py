@@ -22,7 +22,7 @@ from model.holdout import HoldoutMemory
 from model.lineage import Lineage, LineageEntry
 from model.onnx_export import TOLERANCE, encoder_graph, load_template
 from model.onnx_session import open_session, providers_for, run_session
-from model.rollback import origin
+from model.retention import origin
 from model.state import head_of
 from model.statistics import FloatArray
 
@@ -138,7 +138,7 @@ def _ancestors(lineage: Lineage, entry: LineageEntry, count: int) -> list[Lineag
     found: dict[str, LineageEntry] = {}
     held: LineageEntry | None = entry
     while held is not None and len(found) < count:
-        held = origin(lineage, held)
+        held = origin(held, lineage.entry)
         if held.version is None or held.encoder is None:
             msg = f"entry {held.sequence} of {lineage.task} was never promoted: nothing to export"
             raise ExportRefusedError(msg)

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from consumers.answering import answering
-from consumers.peek import Peek
+from consumers.answering import served
 from consumers.settings import Settings
 from consumers.telemetry import Log
 from model.artifacts import ArtifactStore
@@ -81,12 +80,10 @@ def prune_now(settings: Settings, stopped: Callable[[], bool]) -> Pruned:
         BrokerSilentError: it is not known what answers.
         FreshetError: as `model.prune.prune` says.
     """
-    with Peek(settings) as peek:
-        served = {task: found.versions for task, found in answering(peek).items()}
     return prune(
         ArtifactStore(settings.store),
         lambda _task: None,  # as its last round was told: another role may know it better
-        served=served,
+        served=served(settings),
         clock=lambda: datetime.now(UTC),
         stopped=stopped,
     )

@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.broker.clients import kafka_python_options
+from consumers.positions import records_between
 from consumers.records import BadRecordError, parse_labeled_text
 from consumers.settings import Settings
 from model.data import Record
@@ -87,20 +88,16 @@ class SpanLog:
         return max(first, span.start), span.end
 
     def _parsed(self, place: TopicPartition, start: int, end: int, task: str) -> Iterator[Record]:
-        """Records up to `end`; by `position`, since control records never come out."""
-        if start >= end:
-            return
-        self._consumer.seek(place, start)
-        while self._consumer.position(place) < end:
-            before = self._consumer.position(place)
-            batches = self._consumer.poll(timeout_ms=int(self._quiet_seconds * 1000))
-            if not batches and self._consumer.position(place) == before:
-                msg = f"no record of {place.topic}/{place.partition} from offset {before} within "
-                msg += f"{self._quiet_seconds:g} s"
-                raise LogUnavailableError(msg)
-            for raw in batches.get(place, ()):
-                if raw.offset < end:
-                    yield from self._record(raw, task)
+        found = records_between(
+            self._consumer,
+            place,
+            start,
+            end,
+            quiet_seconds=self._quiet_seconds,
+            silent=LogUnavailableError,
+        )
+        for raw in found:
+            yield from self._record(raw, task)
 
     def _record(self, raw: Any, task: str) -> Iterator[Record]:
         try:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from consumers import prune_command
+from consumers import answering
 from consumers.models_cli import app
 from consumers.peek import BrokerSilentError
 from model.artifacts import ArtifactStore
@@ -65,6 +65,6 @@ def test_an_unknown_state_of_serving_is_an_error_that_names_the_way_out(
     def silent(_: Any) -> Any:
         raise BrokerSilentError("no broker answers at localhost:9092")
 
-    monkeypatch.setattr(prune_command, "Peek", silent)
+    monkeypatch.setattr(answering, "Peek", silent)
     with pytest.raises(ConfigError, match="--by-age-alone"):
         run(written, "prune")
