@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 from consumers.forget import MOST_ATTEMPTS
 from consumers.forget_cli import app
 from consumers.forget_words import _versions
-from model.config import GateConfig, MonitorConfig
 from model.denied import NotATextHashError
 from model.errors import ConfigError, TipMovedError
 from model.forget import UnknownRecordError
 from model.learner import Learner
 from model.splits import text_hash
+from tests.consumers.two_rounds import two_rounds
 from tests.model.loop import TASK, Loop, part_of, stream
 from tests.model.tiny import write_tiny_encoder
 
@@ -23,20 +23,7 @@ ASKS = ("--who", "me", "--why", "a test")
 
 @pytest.fixture
 def loop(tmp_path: Path, tiny_encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Loop:
-    """Two rounds of one task, and no broker."""
-    made = Loop(
-        tmp_path,
-        tiny_encoder_folder,
-        gate=GateConfig(obey=False),
-        monitor=MonitorConfig(enabled=False),
-    )
-    made.learn(stream(60))
-    made.learn(stream(60, start=60))
-    monkeypatch.setattr("consumers.announcer._connected", lambda _: (None, "nobody answers"))
-    monkeypatch.setenv("FRESHET_CACHE", str(made.templates))
-    monkeypatch.setenv("FRESHET_DEVICE", "cpu")
-    monkeypatch.setenv("FRESHET_THREADS", "1")
-    return made
+    return two_rounds(tmp_path, tiny_encoder_folder, monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -6,22 +6,14 @@ import pytest
 
 from consumers.rollback import roll_back
 from consumers.settings import load_settings
-from model.config import GateConfig
-from tests.model.loop import TASK, Loop, stream
+from tests.consumers.two_rounds import two_rounds
+from tests.model.loop import TASK, Loop
 from tests.model.tiny import write_tiny_encoder
 
 
 @pytest.fixture
 def loop(tmp_path: Path, tiny_encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Loop:
-    """Two rounds of one task, and no broker."""
-    made = Loop(tmp_path, tiny_encoder_folder, gate=GateConfig(obey=False))
-    made.learn(stream(60))
-    made.learn(stream(60, start=60))
-    monkeypatch.setattr("consumers.announcer._connected", lambda _: (None, "nobody answers"))
-    monkeypatch.setenv("FRESHET_CACHE", str(made.templates))
-    monkeypatch.setenv("FRESHET_DEVICE", "cpu")
-    monkeypatch.setenv("FRESHET_THREADS", "1")
-    return made
+    return two_rounds(tmp_path, tiny_encoder_folder, monkeypatch)
 
 
 @pytest.fixture(scope="module")
