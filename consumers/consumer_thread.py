@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from consumers.batches import Place
+from consumers.group_errors import heed_group_errors
 from consumers.settings import Settings
 from model.errors import RetryError, StopError
 
@@ -84,6 +85,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # A partition that has just been read waits for the fetch in flight of its neighbours.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MILLISECONDS  # noqa: SLF001
         return consumer
+
+    async def on_start(self) -> None:
+        """Connect; Faust subscribes afterwards."""
+        await super().on_start()
+        heed_group_errors(self._ensure_consumer())
 
     async def on_thread_stop(self) -> None:
         """Leave the group; a broker that is gone must not keep the thread.
@@ -180,6 +186,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await asyncio.wait_for(old.stop(), RENEW_SECONDS)
         self._consumer = self._create_consumer(loop=self.thread_loop)
         await asyncio.wait_for(self._consumer.start(), RENEW_SECONDS)
+        heed_group_errors(self._consumer)
         self._consumer.subscribe(topics=topics, listener=self._rebalance_listener)
 
     def reached(self, place: Place) -> int | None:

@@ -15,7 +15,12 @@ Row = dict[str, Any]
 
 SLICES_OF_MOVIELENS = 5
 TWO_LABELS = {"bullish": "positive", "bearish": "negative"}
-STARS = {"1": "negative", "2": "negative", "4": "positive", "5": "positive"}
+POLARITY = {
+    "very negative": "negative",
+    "negative": "negative",
+    "positive": "positive",
+    "very positive": "positive",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,9 @@ def _clinc150(
 def _yelp(folder: Path, data: Path, records: int, draw: random.Random, seed: int) -> BenchStream:
     """Reviews as positive or negative: ten windows, each a slice, one test set for all."""
     rows = [
-        {**row, "label": STARS[row["label"]]}
+        {**row, "label": POLARITY[row["label"]]}
         for row in _read(data, "yelp_reviews5")
-        if row["label"] in STARS
+        if row["label"] in POLARITY
     ]
     window = round(records * 340 / 3000)  # 340 at the full size
     train, test = _parted(rows, 10 * window, 2 * window, draw)

@@ -71,8 +71,9 @@ def test_the_page_ranks_plans_and_puts_joint_training_last() -> None:
 
 def test_time_slices_of_a_stream_hold_what_was_asked_for(tmp_path: Path) -> None:
     draw = random.Random(0)  # noqa: S311 - a sample, not a secret
+    labels = ("very negative", "negative", "neutral", "positive", "very positive")
     rows = [
-        {"text": f"review {n}", "label": draw.choice("12345"), "task": "y", "split": "train"}
+        {"text": f"review {n}", "label": draw.choice(labels), "task": "y", "split": "train"}
         for n in range(600)
     ]
     with gzip.open(tmp_path / "yelp_reviews5.jsonl.gz", "wt", encoding="utf-8") as file:
