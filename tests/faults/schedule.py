@@ -98,7 +98,7 @@ MEANS = {
     Kind.KILL_WORKER: _Means(TRAIN, 0.0, 0.0),
     Kind.PAUSE: _Means(ROLES, 7.5, 10.0),
     Kind.BROKER: _Means(("1",), 0.5, 5.0),
-    Kind.STORM: _Means(("windows", "serve"), 4.0, 8.0),
+    Kind.STORM: _Means(("windows", "train", "serve"), 4.0, 10.0),
     Kind.CRASH: _Means(ROLES, 8.0, 14.0),
     Kind.STORE_ERROR: _Means((*TRAIN, *SERVE), 5.0, 10.0),
     Kind.STORE_LOST: _Means(TRAIN, 5.0, 10.0),
