@@ -7,10 +7,11 @@ is learned, what is served and what the head is solved on cannot drift apart.
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import safetensors.torch
@@ -30,7 +31,7 @@ from model.base_model import (
     tokenizer_json,
 )
 from model.batching import batches_by_length
-from model.config import EncoderConfig
+from model.config import EncoderConfig, Pooling
 from model.device import resolve_device
 from model.errors import ArtifactRefusedError, NotFiniteError
 from model.onnx_session import Device
@@ -45,7 +46,6 @@ __all__ = [
 ]
 
 Features = NDArray[np.float32]
-PoolingName = Literal["mean", "cls", "last"]
 
 WEIGHTS = "model.safetensors"
 ARCHITECTURE = "config.json"
@@ -60,7 +60,7 @@ MAX_STRETCH = 1.5
 class FeatureSpec:
     """How token states become features; it is stored beside the weights and part of the digest."""
 
-    pooling: PoolingName
+    pooling: Pooling
     max_tokens: int
     """Special tokens included; never more than the model has positions for."""
     pad_id: int
@@ -74,19 +74,42 @@ class Pooled(nn.Module):
     against 0.786 on tweets about airlines.
     """
 
-    def __init__(self, transformer: nn.Module, pooling: PoolingName) -> None:
+    def __init__(self, transformer: nn.Module, pooling: Pooling) -> None:
         super().__init__()
         self.transformer = transformer
         self.pooling = pooling
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Features (B, D) of token ids (B, T) whose padding, to the right, has mask 0."""
-        output = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
-        states = output.last_hidden_state.float()
-        return functional.normalize(pool(states, attention_mask, self.pooling), dim=-1)
+        if self.pooling != "layers":
+            output = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
+            return self._unit(output.last_hidden_state, attention_mask, self.pooling)
+        output = self.transformer(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        )
+        below = lower_layer(len(output.hidden_states) - 1)
+        halves = [
+            self._unit(states, attention_mask, "mean")
+            for states in (output.last_hidden_state, output.hidden_states[below])
+        ]
+        return torch.cat(halves, dim=-1) / math.sqrt(2)
+
+    @staticmethod
+    def _unit(states: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
+        return functional.normalize(pool(states.float(), attention_mask, pooling), dim=-1)
 
 
-def pool(states: Tensor, attention_mask: Tensor, pooling: PoolingName) -> Tensor:
+def lower_layer(num_layers: int) -> int:
+    """The layer, from 1, whose states stand beside the last one's where `layers` are pooled.
+
+    It lies a third of the depth below the top: what a text is about is in the last layer, how it
+    is said further down, and a fit moves the last one most (BERT, Devlin et al. 2019, section 5.3,
+    where joined upper layers are the best features of an encoder that is not tuned).
+    """
+    return max(1, num_layers - max(1, num_layers // 3))
+
+
+def pool(states: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
     """One vector (B, D) for each row of token states (B, T, D), blind to padding."""
     if pooling == "cls":
         return states[:, 0]
@@ -181,7 +204,8 @@ class Encoder:
     @property
     def dim(self) -> int:
         """Width of the features."""
-        return int(cast("Any", self.module.transformer).config.hidden_size)
+        states = int(cast("Any", self.module.transformer).config.hidden_size)
+        return 2 * states if self.spec.pooling == "layers" else states
 
     @property
     def device(self) -> torch.device:

@@ -3,7 +3,7 @@
 A field's docstring gives its meaning and unit. The window role reads `window`, the worker the rest.
 """
 
-from model.config.encoder import PACKAGED_ENCODER, EncoderConfig
+from model.config.encoder import PACKAGED_ENCODER, EncoderConfig, Pooling
 from model.config.fit import FitConfig
 from model.config.gate import GateConfig, MonitorConfig
 from model.config.head import HeadConfig
@@ -45,6 +45,7 @@ __all__ = [
     "MethodsConfig",
     "MonitorConfig",
     "OfflineConfig",
+    "Pooling",
     "PruningConfig",
     "RefreshConfig",
     "ReplayMemoryConfig",

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from model.config import PACKAGED_ENCODER, EncoderConfig
 from model.device import resolve_device
-from model.encoder import Encoder, pool, resolve_base_model
+from model.encoder import Encoder, lower_layer, pool, resolve_base_model
 from model.errors import ArtifactRefusedError, ConfigError, NotFiniteError
 from tests.model.tiny import labeled_texts, write_tiny_encoder
 
@@ -77,6 +77,25 @@ def test_pooling_never_looks_at_padding(pooling: str) -> None:
     mask = torch.tensor([[1, 1, 1, 0]])
     expected = {"mean": 3.0, "cls": 1.0, "last": 6.0}[pooling]
     assert pool(states, mask, pooling).tolist() == [[expected]]  # type: ignore[arg-type]
+
+
+def test_layers_join_the_last_layer_and_one_below_it(tiny_encoder_folder: Path) -> None:
+    plain = EncoderConfig(base_model=str(tiny_encoder_folder))
+    joined = plain.model_copy(update={"pooling": "layers"})
+    of_the_last = Encoder.load(plain.base_model, config=plain, device="cpu").features(TEXTS)
+    found = Encoder.load(plain.base_model, config=joined, device="cpu")
+    features = found.features(TEXTS)
+
+    dim = found.dim // 2
+    assert features.shape == (len(TEXTS), 2 * dim)
+    np.testing.assert_allclose(features[:, :dim] * np.sqrt(2), of_the_last, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1.0, atol=1e-6)
+    assert not np.allclose(features[:, :dim], features[:, dim:], atol=1e-3)
+
+
+@pytest.mark.parametrize(("layers", "below"), [(1, 1), (2, 1), (3, 2), (6, 4), (12, 8)])
+def test_the_lower_layer_lies_two_thirds_up(layers: int, below: int) -> None:
+    assert lower_layer(layers) == below
 
 
 def test_long_texts_are_cut_at_the_positions_that_the_model_has(

@@ -123,7 +123,7 @@ def test_equal_weights_give_an_equal_graph(encoder: Encoder, template: Template)
     assert encoder_graph(template, encoder) == encoder_graph(template, encoder.clone())
 
 
-@pytest.mark.parametrize("pooling", ["cls", "last"])
+@pytest.mark.parametrize("pooling", ["layers", "cls", "last"])
 def test_every_pooling_is_in_the_graph(encoder: Encoder, tmp_path: Path, pooling: str) -> None:
     files = encoder.files()
     files["encoder.json"] = files["encoder.json"].replace(b'"mean"', f'"{pooling}"'.encode())
