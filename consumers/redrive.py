@@ -113,44 +113,48 @@ class Redriver:
         return report
 
     def _sent(self, topic: str, partition: int, original: Original, heading: Heading) -> Any:
-        """A future of the record; or the error that kept it from being sent."""
         try:
             known = self._producer.partitions_for(topic) or ()
-            return self._producer.send(
-                topic,
-                key=original.key,
-                value=original.value,
-                headers=list(redriven_headers(original.headers, heading.origin)),
-                # Beside what its key brought there; a topic made anew may have fewer partitions.
-                partition=partition if partition in known else None,
-            )
+        except KafkaError as error:
+            return error
+        return self._send(
+            topic,
+            key=original.key,
+            value=original.value,
+            headers=list(redriven_headers(original.headers, heading.origin)),
+            # Beside what its key brought there; a topic made anew may have fewer partitions.
+            partition=partition if partition in known else None,
+        )
+
+    def _send(self, topic: str, **record: Any) -> Any:
+        """A future of the record; or the error that kept it from being sent."""
+        try:
+            return self._producer.send(topic, **record)
         except KafkaError as error:
             return error
 
     def _awaited(self, sent: dict[str, Any], report: RedriveReport) -> KafkaError | None:
         """Mark what the broker took; the first error that is not of a record alone."""
         failure = None
-        marks = []
+        marks: list[tuple[Redriven, Any]] = []
         for origin, future in sent.items():
             try:
-                if isinstance(future, KafkaError):
-                    raise future
-                place = future.get(timeout=PATIENCE_SECONDS)
+                place = _acknowledged(future)
             except MessageSizeTooLargeError as error:
                 report.kept[origin] = f"larger than its topic takes: {error}"
             except KafkaError as error:
                 failure = failure or error
             else:
                 mark = self._mark(origin, place)
-                report.sent[origin] = mark.place
-                marks.append(
-                    self._producer.send(self._marks, key=origin.encode(), value=mark.encode())
-                )
-        for mark in marks:
+                written = self._send(self._marks, key=origin.encode(), value=mark.encode())
+                marks.append((mark, written))
+        for mark, future in marks:
             try:
-                mark.get(timeout=PATIENCE_SECONDS)
+                _acknowledged(future)
             except KafkaError as error:
                 failure = failure or error
+            else:
+                report.sent[mark.origin] = mark.place
         return failure
 
     def _mark(self, origin: str, place: Any) -> Redriven:
@@ -162,6 +166,13 @@ class Redriver:
             who=self._who,
             redriven_at=datetime.now(UTC),
         )
+
+
+def _acknowledged(future: Any) -> Any:
+    """Where the broker put it; raises what kept it from being sent or taken."""
+    if isinstance(future, KafkaError):
+        raise future
+    return future.get(timeout=PATIENCE_SECONDS)
 
 
 def redriven_headers(headers: Headers, origin: str) -> Headers:

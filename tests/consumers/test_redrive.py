@@ -18,12 +18,13 @@ from tests.consumers.test_dead_letter_log import letter, log_of
 
 
 class Producer:
-    """Notes what is sent and awaited; `faults` by value."""
+    """Notes what is sent and awaited; `faults` by value, `refused` by value or topic."""
 
     def __init__(self, *, topics: tuple[str, ...] = ("labeled-texts", "redriven")) -> None:
         self.story: list[tuple[str, Any]] = []
         self.sent: list[SimpleNamespace] = []
         self.faults: dict[bytes, Exception] = {}
+        self.refused: set[bytes | str] = set()
         self._topics = topics
 
     def partitions_for(self, topic: str) -> set[int] | None:
@@ -31,6 +32,8 @@ class Producer:
 
     def send(self, topic: str, **fields: Any) -> Any:
         record = SimpleNamespace(topic=topic, **fields)
+        if record.value in self.refused or topic in self.refused:
+            raise KafkaTimeoutError("no room in the buffer")
         self.sent.append(record)
         self.story.append(("sent", topic))
 
@@ -120,6 +123,18 @@ def test_where_the_broker_fails_what_it_took_is_marked_before_the_error(
         redriven(log_of([letter(1, b"{"), letter(2, b"lost")]))
 
     assert marks(producer) == ["labeled-texts/0/1"]
+
+
+@pytest.mark.parametrize(("refused", "marked"), [(b"lost", 1), ("redriven", 0)])
+def test_what_cannot_even_be_handed_to_the_producer_is_the_brokers_failure(
+    producer: Producer, refused: bytes | str, marked: int
+) -> None:
+    producer.refused.add(refused)
+
+    with pytest.raises(
+        BrokerUnavailableError, match=f"{marked} records .* marked, then: .*no room"
+    ):
+        redriven(log_of([letter(1, b"{"), letter(2, b"lost")]))
 
 
 def test_a_part_whose_record_the_log_has_no_more_is_kept(producer: Producer) -> None:
