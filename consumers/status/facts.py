@@ -86,6 +86,8 @@ class Task(_Fact):
     serves_since: AwareDatetime | None = None
     last: Round | None = None
     rejected_in_a_row: Count = 0
+    forgotten_in_encoder: bool = False
+    """Whether the encoder that serves may have been tuned on what is denied."""
     attempt: Attempt | None = None
     gathered: Gathered | None = None
     waiting: Waiting | None = None
@@ -105,6 +107,7 @@ class Wrong(_Fact):
         "dead_letters",
         "rejected_in_a_row",
         "older_version_answers",
+        "forgotten_in_encoder",
         "paused",
     ]
     where: str

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from consumers.status.facts import Attempt, Round, Task
 from model.artifacts import ArtifactStore
+from model.clean_start import clean_start
 from model.lineage import Lineage, LineageEntry, attempts_folder
 from schemas.evaluation import Outcome
 
@@ -36,6 +37,7 @@ def lineage_of(store: ArtifactStore, task: str) -> tuple[Task, LineageEntry | No
             at=tip.created_at,
         ),
         rejected_in_a_row=_rejected_in_a_row(lineage, tip),
+        forgotten_in_encoder=clean_start(lineage, tip) is not None,
         attempt=attempt,
     ), tip
 

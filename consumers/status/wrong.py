@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from consumers.settings import Settings
 from consumers.status.facts import Group, Status, Task, Wrong
+from model.clean_start import TRACE
 
 GRACE = timedelta(seconds=120)
 """What a timer of a role may be late, and a swap may take."""
@@ -101,6 +102,8 @@ def _of_task(task: Task, limits: Limits) -> Iterator[Wrong]:
                 "serves: did the serve role refuse it?"
             )
             yield Wrong(what="older_version_answers", where=task.task, detail=detail)
+    if task.forgotten_in_encoder:
+        yield Wrong(what="forgotten_in_encoder", where=task.task, detail=TRACE)
     if task.paused:
         detail = (
             f"by {task.paused.who} since {task.paused.since:%d %b %H:%M} UTC: {task.paused.why}"

@@ -90,6 +90,13 @@ def test_dead_letters_and_rounds_rejected_in_a_row_are_told() -> None:
     assert kinds(a_status(a_task(rejected_in_a_row=2))) == []
 
 
+def test_an_encoder_that_knows_what_was_to_be_forgotten_is_wrong() -> None:
+    [found] = wrong(a_status(a_task(forgotten_in_encoder=True)))
+
+    assert found.what == "forgotten_in_encoder"
+    assert "freshet forget --refresh" in found.detail
+
+
 @pytest.mark.parametrize(
     ("version", "minutes", "found"),
     [(11, 10, ["older_version_answers"]), (11, 59, []), (12, 10, []), (13, 10, [])],
