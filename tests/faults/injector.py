@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from kafka.errors import KafkaError
 
+from consumers.broker.errors import BrokerError
 from tests.faults.plan import (
     ClockJump,
     FaultPlan,
@@ -170,7 +171,7 @@ class Injector:
                 if (spoilt := self._spoilt.pop(fault.number, None)) is not None:
                     spoilt.mend()
             case Kind.BROKER:
-                self._aside(lambda: self._brokers.start(fault.target))
+                self._aside(lambda: self._restart(fault.target))
 
     def _spoil(self, fault: Fault) -> None:
         """Spoil the newest version, and let a serve role start that must load it."""
@@ -182,6 +183,11 @@ class Injector:
         if fault.number not in self._spoilt:
             self._in_vain.add(fault.number)
         self._crew.kill(fault.target, down_seconds=0.0, with_worker=False)
+
+    def _restart(self, node: str) -> None:
+        """Where it is killed again while it starts, the end of that fault starts it."""
+        with suppress(BrokerError):
+            self._brokers.start(node)
 
     def _aside(self, work: Callable[[], None]) -> None:
         """Do what takes its time in a thread: the other faults do not wait for it."""
