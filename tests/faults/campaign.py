@@ -15,6 +15,8 @@ FAULTS, SECONDS = 15, 30.0
 """Of one round: each kind once, two seconds apart, most lasting longer than that."""
 CLUSTER_EVERY = 5
 """Of so many seeds one is played on three nodes."""
+SLOW_SECONDS = 90.0
+"""A recovery that takes longer is worth a look: it holds more than one timeout of a group."""
 
 
 def on_three_nodes(seed: int) -> bool:
@@ -70,7 +72,8 @@ def play(
 ) -> Iterator[Outcome]:
     """Play the rounds of these seeds, those on a single node first.
 
-    The folder of a round, with store and logs, stays where a guarantee did not hold.
+    The folder of a round, with store and logs, stays where a guarantee did not hold, or where it
+    took more than `SLOW_SECONDS` to recover.
     """
     ordered = sorted(seeds, key=on_three_nodes)
     for kind, chosen in (
@@ -108,8 +111,10 @@ def _played(
         ).play()
     finally:
         stage.close()
-    if not outcome.violations:
+    if not outcome.violations and (outcome.recovery_seconds or 0.0) <= SLOW_SECONDS:
         shutil.rmtree(folder)
+    else:
+        say(f"see {folder}")
     return outcome
 
 
