@@ -5,6 +5,7 @@ from typing import Literal
 import faust
 from yarl import URL
 
+from consumers.broker.clients import METADATA_AGE_MILLISECONDS
 from consumers.settings import Settings
 from consumers.transport import Rebalanced, Transport
 
@@ -42,8 +43,10 @@ def create_app(
         # `none` reports a missing or lost offset to the transport, which knows what to do.
         consumer_auto_offset_reset="none",
         consumer_max_fetch_size=2**20,
+        consumer_metadata_max_age_ms=METADATA_AGE_MILLISECONDS,
         producer_acks=-1,
         producer_compression_type=None if settings.memory_broker else "lz4",
+        producer_metadata_max_age_ms=METADATA_AGE_MILLISECONDS,
         producer_max_request_size=2**24,
         producer_max_batch_size=2**17,
         stream_buffer_maxsize=4,  # a message is a whole batch

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from consumers.broker.clients import METADATA_AGE_MILLISECONDS
 from consumers.publisher import BrokerUnavailableError
 from consumers.records import utc_of
 from consumers.settings import Settings
@@ -63,6 +64,7 @@ class ControlReader:
             group_id=None,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
+            metadata_max_age_ms=METADATA_AGE_MILLISECONDS,
         )
         self._following: asyncio.Task[None] | None = None
         self._read: set[str] = set()

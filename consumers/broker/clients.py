@@ -7,6 +7,11 @@ from consumers.settings import Settings
 MEMORY_API_VERSION = (2, 3)
 """librdkafka's mock answers fewer requests than it announces; kafka-python must not ask it."""
 
+METADATA_AGE_MILLISECONDS = 30_000
+"""How long any client goes by what it knows of topics and leaders. A broker that has just started
+may not know a topic yet; what asked it then would go without its partitions for so long, and the
+clients' own default is five minutes."""
+
 
 def kafka_python_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments of every kafka-python client: admin, consumer and producer alike."""
@@ -14,6 +19,7 @@ def kafka_python_options(settings: Settings) -> dict[str, Any]:
         "bootstrap_servers": settings.bootstrap_servers.split(","),
         "client_id": f"{settings.prefix}freshet",
         "request_timeout_ms": 30_000,
+        "metadata_max_age_ms": METADATA_AGE_MILLISECONDS,
         "reconnect_backoff_ms": 50,
         "reconnect_backoff_max_ms": 2_000,
     }

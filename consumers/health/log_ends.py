@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from consumers.batches import Place
+from consumers.broker.clients import METADATA_AGE_MILLISECONDS
 from consumers.settings import Settings
 
 ANSWER_WITHIN_SECONDS = 5.0
@@ -49,6 +50,7 @@ class LogEnds:
                 bootstrap_servers=self._settings.bootstrap_servers.split(","),
                 client_id=f"{self._settings.prefix}freshet-{self._role}-health",
                 group_id=None,
+                metadata_max_age_ms=METADATA_AGE_MILLISECONDS,
             )
             try:
                 await client.start()

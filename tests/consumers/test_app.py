@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from consumers.app import FaustApp
+from consumers.app import FaustApp, create_app
 from consumers.batches import PartitionBatch, Place
+from consumers.broker.clients import METADATA_AGE_MILLISECONDS, kafka_python_options
 from consumers.broker.memory import MemoryBroker
 from consumers.dead_letters import dead_letter_of
 from consumers.health.condition import Condition
@@ -220,3 +221,14 @@ def test_a_role_runs_on_the_broker_in_memory() -> None:
 def test_the_windows_role_starts_without_torch(tmp_path: Path) -> None:
     program = "import sys, consumers.windows.agent; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_no_client_goes_by_old_metadata_for_minutes(settings: Settings) -> None:
+    conf = create_app(settings, role="serve").conf
+    ages = {
+        conf.consumer_metadata_max_age_ms,
+        conf.producer_metadata_max_age_ms,
+        kafka_python_options(settings)["metadata_max_age_ms"],
+    }
+    assert ages == {METADATA_AGE_MILLISECONDS}
+    assert 1000 * Settings().stall_seconds > METADATA_AGE_MILLISECONDS
