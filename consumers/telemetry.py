@@ -1,7 +1,10 @@
 """Structured logs: every event name stands in one catalogue, so that a typo is a type error."""
 
 import logging
+import math
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, cast
 
 import structlog
@@ -46,6 +49,11 @@ LogEvent = Literal[
     "waiting_for_model",
 ]
 """The names of all log events; fields carry the figures."""
+
+
+LIBRARY_SECONDS = 10.0
+"""A line of a library's code is heard once in so long: while a broker is away, its client would say
+thirty times a second that it is."""
 
 
 class Log(Protocol):
@@ -108,8 +116,35 @@ def set_up_logging(*, level: str, log_format: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
+    handler.addFilter(OncePerLine(LIBRARY_SECONDS))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries tell of every reconnect; a role's own events come through structlog at `level`.
     root.setLevel(max(number, logging.WARNING))
     logging.getLogger("freshet").setLevel(number)
+
+
+class OncePerLine(logging.Filter):
+    """Passes what a line of code logs once in so many seconds; then it says what was left out.
+
+    Our own events all pass.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds, self._clock = seconds, clock
+        self._heard: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it passes; its message may gain a count."""
+        if record.name == "freshet":
+            return True
+        line, now = (record.pathname, record.lineno), self._clock()
+        at, left_out = self._heard.get(line, (-math.inf, 0))
+        if now - at < self._seconds:
+            self._heard[line] = at, left_out + 1
+            return False
+        self._heard[line] = now, 0
+        if left_out:
+            record.msg = f"{record.msg} (and {left_out} times since it was last told)"
+        return True
