@@ -106,7 +106,8 @@ def read_rows(
                 row = _parsed(raw, line, path=path, columns=columns, task=task, fallback=fallback)
                 yield row if keep is None or isinstance(row, BadRow) else _keeping(row, raw, keep)
     except (OSError, EOFError, zlib.error, pa.ArrowException, csv.Error, UnicodeError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise DatasetError(f"{path}: cannot be read: {why}") from error
 
 
 def in_stream_order(rows: Iterable[Row], *, seed: int, order: Order | None = None) -> list[Row]:

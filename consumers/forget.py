@@ -22,7 +22,7 @@ from model.denied import DenyList
 from model.errors import TipMovedError
 from model.forget import UnknownRecordError
 from model.learner import Learner
-from model.lineage import Lineage, LineageEntry, tasks_in
+from model.lineage import Lineage, LineageEntry, no_lineage
 from model.traces import Traces
 from schemas.control import Action
 
@@ -83,7 +83,7 @@ def forget(
         TipMovedError: updates were faster each time; try again.
         StoreUnavailableError: the store does not answer.
     """
-    store = ArtifactStore(settings.store)
+    store = ArtifactStore(settings.store, must_exist=True)
     learner = Learner(
         store,
         cache=Path(settings.cache).expanduser(),
@@ -126,9 +126,7 @@ def forget(
 def _tip(store: ArtifactStore, task: str) -> LineageEntry:
     tip = Lineage(store, task).tip()
     if tip is None:
-        known = ", ".join(tasks_in(store)) or "none"
-        msg = f"no lineage of task {task!r} in {store.uri}; it has: {known}"
-        raise UnknownRecordError(msg)
+        raise UnknownRecordError(no_lineage(store, task))
     return tip
 
 

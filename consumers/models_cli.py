@@ -21,7 +21,7 @@ from consumers.options import (
 from consumers.version_tables import facts, rounds_table
 from model.artifacts import ArtifactStore
 from model.errors import NotFoundError, RejectError
-from model.lineage import Lineage, LineageEntry, tasks_in
+from model.lineage import Lineage, LineageEntry, no_lineage, tasks_in
 from model.retention import own_paths
 
 app = typer.Typer(
@@ -258,16 +258,14 @@ def _pruned(store: ArtifactStore, entry: LineageEntry) -> list[tuple[str, str]]:
 
 
 def _open(store: str | None) -> ArtifactStore:
-    return ArtifactStore(settings_of(store=store).store)
+    return ArtifactStore(settings_of(store=store).store, must_exist=True)
 
 
 def _entries(store: ArtifactStore, task: str) -> list[LineageEntry]:
     lineage = Lineage(store, task)
     entries = [lineage.entry(sequence) for sequence in lineage.sequences()]
     if not entries:
-        known = ", ".join(tasks_in(store)) or "none"
-        msg = f"no lineage of task {task!r} in {store.uri}; it has: {known}"
-        raise UnknownTaskError(msg)
+        raise UnknownTaskError(no_lineage(store, task))
     return entries
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from consumers.broker.clients import kafka_python_options
+from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.positions import records_between
 from consumers.settings import Settings
 from model.errors import RetryError
@@ -38,7 +38,7 @@ class Peek:
     def __enter__(self) -> Self:
         with self._answering():
             self._consumer = KafkaConsumer(
-                **kafka_python_options(self._settings) | {"bootstrap_timeout_ms": 10_000},
+                **kafka_python_options(self._settings),
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
@@ -107,8 +107,7 @@ class Peek:
         try:
             yield
         except (KafkaError, OSError) as error:
-            msg = f"no broker answers at {self._settings.bootstrap_servers}: {error!r}"
-            raise BrokerSilentError(msg) from error
+            raise BrokerSilentError(no_broker(self._settings, error)) from error
 
 
 def _by_number(found: Mapping[TopicPartition, int]) -> Offsets:

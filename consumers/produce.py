@@ -18,7 +18,7 @@ from urllib.parse import quote
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from consumers.broker import kafka_python_options
+from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.datasets import Dataset
 from consumers.settings import Settings
 from model.errors import RetryError
@@ -72,9 +72,7 @@ class TextProducer:
                 linger_ms=5,
             )
         except KafkaError as error:
-            raise ProduceError(
-                f"no broker answers at {settings.bootstrap_servers}: {error}"
-            ) from error
+            raise ProduceError(no_broker(settings, error)) from error
 
     def __enter__(self) -> Self:
         return self

@@ -30,7 +30,7 @@ def prune_store(
         StoreUnavailableError: the store does not answer.
     """
     done = prune(
-        ArtifactStore(settings.store),
+        ArtifactStore(settings.store, must_exist=True),
         lambda name: settings.task(name).retention if settings.config else None,
         served={} if by_age_alone else _served(settings),
         clock=lambda: datetime.now(UTC),

@@ -33,7 +33,7 @@ def rebuilt(settings: Settings, task: str, version: int, *, progress: Progress) 
     with closing(SpanLog(settings)) as log, tempfile.TemporaryDirectory() as folder:
         templates = settings.cache.expanduser()
         return rebuild(
-            ArtifactStore(settings.store),
+            ArtifactStore(settings.store, must_exist=True),
             task,
             version,
             log=log,

@@ -17,7 +17,7 @@ from typing import Any, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
-from consumers.broker.clients import kafka_python_options
+from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.dead_letter_log import DeadLetterLog, Heading, Original, RecordGoneError
 from consumers.publisher import BrokerUnavailableError, MissingTopicError
 from consumers.settings import Settings
@@ -66,8 +66,7 @@ class Redriver:
                 max_request_size=LARGE_MESSAGE_BYTES,
             )
         except KafkaError as error:
-            msg = f"no broker answers at {settings.bootstrap_servers}: {error}"
-            raise BrokerUnavailableError(msg) from error
+            raise BrokerUnavailableError(no_broker(settings, error)) from error
         if not self._producer.partitions_for(self._marks):
             raise MissingTopicError(f"no such topic: {self._marks}; `freshet topics` makes it")
 

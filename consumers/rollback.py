@@ -44,7 +44,7 @@ def roll_back(
         StoreUnavailableError: the store does not answer.
     """
     learner = Learner(
-        ArtifactStore(settings.store),
+        ArtifactStore(settings.store, must_exist=True),
         cache=Path(settings.cache).expanduser(),
         device=settings.device,
         threads=settings.threads,

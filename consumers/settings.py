@@ -165,7 +165,7 @@ def load_settings(**overrides: Any) -> Settings:
                 TaskConfig.model_validate(_merged(tasks, name))
             except ValidationError as error:
                 where = f"{path}: {name}: "
-                faults += [_described(fault, where) for fault in error.errors()]
+                faults += [_described(fault, where) + _near(fault) for fault in error.errors()]
     if faults or settings is None:
         msg = "These settings cannot work:\n" + "\n".join(f"  - {fault}" for fault in faults)
         raise ConfigError(msg)
@@ -230,6 +230,19 @@ def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def _described(fault: Any, where: str) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     return f"{where}{name}: {fault['msg']} (it is {fault['input']!r})"
+
+
+def _near(fault: Any) -> str:
+    """The field of a task's configuration that a misspelt one is almost, as a question."""
+    *parents, name = fault["loc"]
+    model: Any = TaskConfig
+    for parent in parents:
+        field = model.model_fields.get(parent)
+        model = field and field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return ""
+    near = get_close_matches(str(name), model.model_fields, 1)
+    return f"; is {near[0]} meant?" if fault["type"] == "extra_forbidden" and near else ""
 
 
 def _described_variable(fault: Any) -> str:

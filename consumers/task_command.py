@@ -5,14 +5,16 @@ from pydantic import TypeAdapter, ValidationError
 from consumers.produce import TextProducer
 from consumers.settings import Settings
 from consumers.who import this_user
-from model.errors import ConfigError
+from model.artifacts import ArtifactStore
+from model.errors import ConfigError, FreshetError
+from model.lineage import no_lineage, tasks_in
 from schemas.base import TaskName
 from schemas.control import Action
 
 
 def give_command(
     settings: Settings, action: Action, task: str, *, who: str | None, why: str
-) -> None:
+) -> str | None:
     """Publish a command, and return once the broker has it.
 
     Args:
@@ -22,6 +24,10 @@ def give_command(
         who: asks for it; None is the user who runs this.
         why: in their words.
 
+    Returns:
+        What to mind: the store, where it can be asked, knows no such task. The command stands, for
+        a task may be paused before its first round.
+
     Raises:
         ConfigError: there can be no such task.
         ProduceError: the broker does not take it.
@@ -29,6 +35,15 @@ def give_command(
     _check_task(settings, task)
     with TextProducer(settings, who=who or this_user()) as producer:
         producer.send_command(action, task, why=why)
+    return _unknown(settings, task)
+
+
+def _unknown(settings: Settings, task: str) -> str | None:
+    try:
+        store = ArtifactStore(settings.store, must_exist=True)
+        return None if task in tasks_in(store) else f"mind: {no_lineage(store, task)}"
+    except FreshetError:
+        return None
 
 
 def _check_task(settings: Settings, task: str) -> None:

@@ -17,7 +17,7 @@ from kafka.errors import (
 )
 from rich.console import Console
 
-from consumers.broker.clients import kafka_python_options
+from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.settings import Settings
 from model.errors import RetryError, StopError
 from schemas.topics import CONTROL, MODEL_VERSIONS, REDRIVEN, TOPICS, Topic
@@ -103,8 +103,7 @@ def ensure_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> Topic
     try:
         admin = KafkaAdminClient(**kafka_python_options(settings))
     except (KafkaError, OSError) as error:
-        msg = f"No broker answers at {settings.bootstrap_servers}: {error}"
-        raise RetryError(msg) from error
+        raise RetryError(no_broker(settings, error)) from error
     try:
         return _ensure(admin, settings, topics)
     except (KafkaConnectionError, KafkaTimeoutError) as error:

@@ -124,7 +124,7 @@ def _anything_to_do(state: TaskState, denied: DenyList, traces: Traces, *, unsee
     if not traces and not unseen:
         msg = (
             "nothing that is kept of the task knows such a record, neither a journal nor a "
-            "memory; nothing was written. Where the log may still hold it, or it may yet come, "
+            "memory; nothing was written. Where it may wait in an open window, or may yet come, "
             "deny it with --unseen"
         )
         raise UnknownRecordError(msg)

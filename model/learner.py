@@ -18,7 +18,7 @@ from model.failure import failed_refresh, failed_windows
 from model.feature_cache import FeatureCache
 from model.findings import Findings
 from model.forget import forget
-from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.lineage import EncoderRef, Lineage, LineageEntry, no_lineage
 from model.onnx_session import Device
 from model.refresh import refresh
 from model.release import Clock, Round, commit_round
@@ -202,7 +202,7 @@ class Learner:
         """Let an older version serve again; see `model.rollback`."""
         lineage, state = Lineage(self._store, task), self.state(task, config)
         if state.tip is None:
-            raise RollbackRefusedError(f"{task} has no lineage in {self._store.uri}")
+            raise RollbackRefusedError(no_lineage(self._store, task))
         to = version_to_restore(lineage, state.tip, version)
         if to.encoder is None:
             raise RollbackRefusedError(f"version {to.sequence} of {task} names no encoder")

@@ -274,6 +274,12 @@ def sequence_of_attempt(attempt: str) -> int | None:
     return int(number) if number.isdecimal() and rest else None
 
 
+def no_lineage(store: Store, task: str) -> str:
+    """What to say of a task that the store does not have."""
+    known = ", ".join(tasks_in(store)) or "none"
+    return f"no lineage of task {task!r} in {store.uri}; it has: {known}"
+
+
 def tasks_in(store: Store) -> list[str]:
     """The tasks that have a lineage in the store, sorted."""
     paths = store.list("tasks")

@@ -18,7 +18,7 @@ from model.backtest.joint import run_joint
 from model.backtest.plans import PlanOptions, named_plan
 from model.backtest.report import BacktestReport, PlanReport, SliceReport
 from model.backtest.run import Machine, run_plan
-from model.backtest.stream import Slice, Stream, stream_of
+from model.backtest.stream import Slice, stream_of
 from model.device import cap_threads
 from model.errors import ConfigError
 
@@ -29,6 +29,7 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
     """Compare plans on a stream, write the report, show the table.
 
     Raises:
+        KeyboardInterrupt: it was interrupted; of the plans that were done all is written and shown.
         ConfigError: a plan or an option cannot work; told before anything runs.
         DatasetError: a file cannot be used; told before anything runs.
     """
@@ -44,6 +45,8 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
     if pictures is not None and options.plots is not None:
         drawn = pictures.draw(report, options.plots)
         console.print(f"{len(drawn)} pictures in {options.plots}", highlight=False, markup=False)
+    if not report.complete:
+        raise KeyboardInterrupt
     return report
 
 
@@ -51,14 +54,17 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
     """Learn a stream under each plan, then all of it at once where joint training is asked for.
 
     1. Cut the files into slices; find the plans.
-    2. One run a plan, on the same stream and test sets; joint training last.
+    2. One run a plan, on the same stream and test sets; joint training last. An interruption ends
+       it with the plans that are done; before the first is, it goes on to the caller.
     """
     cap_threads(settings.threads)
     sliced = make_slices(options.slicing)  # 1.
     asked = PlanOptions(
         window=options.window, memory=options.memory, epochs=options.epochs, no_log=options.no_log
     )
-    task, reports, joint = options.slicing.task, {}, None
+    task = options.slicing.task
+    reports: dict[str, PlanReport] = {}
+    joint, complete = None, True
     config = settings.task(task)
     plans = chosen_plans(options.compare, config, asked)
     for note in sliced.notes:
@@ -68,29 +74,44 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
     machine = Machine(
         cache=settings.cache.expanduser(), device=settings.device, threads=settings.threads
     )
-    with Display(console, records=len(stream.records)) as display:  # 2.
-        for plan in plans:
-            display.begin(plan.name)
-            reports[plan.name] = run_plan(
-                plan, stream, exam, machine=machine, watch_memory=_watch, told=display
-            )
-            display.end(_reached(reports[plan.name]))
-        if options.joint:
-            display.begin("joint")
-            joint = run_joint(
-                named_plan("default", config, asked),
-                stream,
-                exam,
-                device=settings.device,
-                watch_memory=_watch,
-                told=display,
-            )
-            display.end(_reached(joint))
-    return _report(stream, reports, joint, options)
+    try:
+        with Display(console, records=len(stream.records)) as display:  # 2.
+            for plan in plans:
+                display.begin(plan.name)
+                reports[plan.name] = run_plan(
+                    plan, stream, exam, machine=machine, watch_memory=_watch, told=display
+                )
+                display.end(_reached(reports[plan.name]))
+            if options.joint:
+                display.begin("joint")
+                joint = run_joint(
+                    named_plan("default", config, asked),
+                    stream,
+                    exam,
+                    device=settings.device,
+                    watch_memory=_watch,
+                    told=display,
+                )
+                display.end(_reached(joint))
+    except KeyboardInterrupt:
+        if not reports:
+            raise
+        complete = False
+    return BacktestReport(
+        task=stream.task,
+        seed=options.slicing.seed,
+        window=options.window,
+        slices=[_slice(each) for each in stream.slices],
+        plans=reports,
+        joint=joint,
+        complete=complete,
+    )
 
 
 def show(report: BacktestReport, console: Console) -> None:
     """The comparison, the slices where there are several, and the advice."""
+    if not report.complete:
+        console.print("interrupted; what was done before:")
     console.print(comparison(report))
     if len(report.slices) > 1:
         console.print(by_slice(report))
@@ -103,22 +124,6 @@ def _watch() -> AbstractContextManager[PeakMemory]:
 
 def _reached(plan: PlanReport) -> str:
     return f"average accuracy {plan.average_accuracy:.3f}, forgetting {plan.forgetting:.3f}"
-
-
-def _report(
-    stream: Stream,
-    plans: dict[str, PlanReport],
-    joint: PlanReport | None,
-    options: BacktestOptions,
-) -> BacktestReport:
-    return BacktestReport(
-        task=stream.task,
-        seed=options.slicing.seed,
-        window=options.window,
-        slices=[_slice(each) for each in stream.slices],
-        plans=plans,
-        joint=joint,
-    )
 
 
 def _slice(each: Slice) -> SliceReport:

@@ -13,12 +13,21 @@ may not know a topic yet; what asked it then would go without its partitions for
 clients' own default is five minutes."""
 
 
+def no_broker(settings: Settings, error: Exception) -> str:
+    """What to say where none answers."""
+    return (
+        f"no broker answers at {settings.bootstrap_servers} (KAFKA_BOOTSTRAP_SERVERS or "
+        f"--bootstrap-servers names another): {error}"
+    )
+
+
 def kafka_python_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments of every kafka-python client: admin, consumer and producer alike."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers.split(","),
         "client_id": f"{settings.prefix}freshet",
         "request_timeout_ms": 30_000,
+        "bootstrap_timeout_ms": 10_000,
         "metadata_max_age_ms": METADATA_AGE_MILLISECONDS,
         "reconnect_backoff_ms": 50,
         "reconnect_backoff_max_ms": 2_000,

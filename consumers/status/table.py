@@ -103,7 +103,9 @@ def _does(group: Group, status: Status) -> str:
         return f"gathers {sum(held)} records" if held else "waits for records"
     if group.role == "serve":
         answers = [f"{t.task} by {t.answers.version}" for t in status.tasks if t.answers]
-        return f"answered {', '.join(answers)}" if answers else "waits for texts"
+        if answers:
+            return f"answered {', '.join(answers)}"
+        return "waits for a first version" if group.lag else "waits for texts"
     busy = [
         task.task for task in status.tasks if training(task, status.at) not in ("idle", "paused")
     ]

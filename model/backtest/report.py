@@ -86,3 +86,6 @@ class BacktestReport(_Report):
     plans: dict[str, PlanReport]
     joint: PlanReport | None = None
     """All slices at once; its matrix has one row."""
+    complete: bool = True
+    """Whether every plan that was asked for ran to its end; an interrupted backtest tells the
+    others."""

@@ -45,3 +45,20 @@ def test_what_kubernetes_tells_of_a_service_of_our_name_is_no_fault(
         monkeypatch.setenv(f"FRESHET_{name}", "tcp://10.0.0.1:80")
     monkeypatch.setenv("FRESHET_MAX_FAILED_WINDOWS", "7")
     assert load_settings().max_failed_windows == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "near"),
+    [
+        ("{windw: {max_records: 5}}", "windw: .*; is window meant?"),
+        ("{window: {record: 5}}", "window.record: .*; is records meant?"),
+        ("{window: {nothing_like_it: 5}}", "window.nothing_like_it: [^;]*$"),
+    ],
+)
+def test_a_misspelt_field_of_a_task_names_the_one_that_is_near(
+    tmp_path: Path, line: str, near: str
+) -> None:
+    path = tmp_path / "tasks.yaml"
+    path.write_text(f"tasks: {{news: {line}}}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=near.replace("?", r"\?")):
+        load_settings(config=path)

@@ -100,5 +100,5 @@ def test_a_broker_that_does_not_answer_is_a_fault_to_retry(
 ) -> None:
     options = {"bootstrap_servers": "127.0.0.1:1", "bootstrap_timeout_ms": 300}
     monkeypatch.setattr("consumers.topics_admin.kafka_python_options", lambda _: options)
-    with pytest.raises(RetryError, match=r"No broker answers at 127\.0\.0\.1:1"):
+    with pytest.raises(RetryError, match=r"no broker answers at 127\.0\.0\.1:1"):
         ensure_topics(Settings(bootstrap_servers="127.0.0.1:1"))

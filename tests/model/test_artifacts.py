@@ -252,3 +252,10 @@ def test_several_processes_share_a_cache(tmp_path: Path) -> None:
     arguments = (str(tmp_path / "store"), str(tmp_path / "cache"), artifact)
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         assert pool.starmap(_fetch_often, [arguments] * 2) == [50, 50]
+
+
+def test_who_only_reads_makes_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no folder"):
+        ArtifactStore(str(tmp_path / "typo"), must_exist=True)
+    assert not (tmp_path / "typo").exists()
+    assert ArtifactStore(str(tmp_path), must_exist=True).list("tasks") == []

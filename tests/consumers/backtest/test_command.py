@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from consumers.__main__ import app
 from consumers.backtest.command import spread
-from model.backtest.report import BacktestReport
+from model.backtest.report import BacktestReport, PlanReport
+from model.backtest.run import run_plan
 from tests.model.tiny import LABELS, labeled_texts, write_tiny_encoder
 
 
@@ -69,6 +70,28 @@ def test_plans_are_compared_and_the_report_is_written(folder: Path, tmp_path: Pa
     assert "default: 50/" in told
     assert "take " in told
     assert "points" in told
+
+
+def test_an_interruption_tells_the_plans_that_are_done(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_until_replay(plan: Any, *given: Any, **options: Any) -> PlanReport:
+        if plan.name == "replay":
+            raise KeyboardInterrupt
+        return run_plan(plan, *given, **options)
+
+    monkeypatch.setattr("consumers.backtest.run.run_plan", run_until_replay)
+    status, told = run(
+        folder / "first.jsonl", "--compare", "head,replay,naive", "--report", tmp_path / "out.json",
+        folder=folder,
+    )  # fmt: skip
+
+    assert status == 130, told
+    assert "interrupted" in told
+    report = BacktestReport.model_validate_json((tmp_path / "out.json").read_bytes())
+    assert list(report.plans) == ["head"]
+    assert not report.complete
+    assert "head reaches" in told
 
 
 def test_an_unknown_plan_names_all_the_known_ones_before_anything_runs(folder: Path) -> None:
