@@ -136,7 +136,10 @@ def refresh(
 
     with clean_errors():
         settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
-        typer.echo(ask_for_refresh(settings, task, who=who, why=why))
+        told, note = ask_for_refresh(settings, task, who=who, why=why)
+        typer.echo(told)
+        if note is not None:
+            typer.echo(note, err=True)
 
 
 @app.command(context_settings=_HANDED_ON)

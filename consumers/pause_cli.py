@@ -41,12 +41,12 @@ def pause(
     retention of `training-windows` deletes what waits (30 days).
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
-    mind = give_command(settings, Action.PAUSE, task, who=who, why=why)
+    note = give_command(settings, Action.PAUSE, task, who=who, why=why)
     typer.echo(
         f'{task}: paused; its windows wait until `freshet resume {task} --why "..."`, '
         "serving goes on"
     )
-    _tell(mind)
+    _tell(note)
 
 
 @app.command()
@@ -60,11 +60,11 @@ def resume(
 ) -> None:
     """Learn a paused task again, from the windows that wait."""
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
-    mind = give_command(settings, Action.RESUME, task, who=who, why=why)
+    note = give_command(settings, Action.RESUME, task, who=who, why=why)
     typer.echo(f"{task}: resumed; what waits is learned now")
-    _tell(mind)
+    _tell(note)
 
 
-def _tell(mind: str | None) -> None:
-    if mind is not None:
-        typer.echo(mind, err=True)
+def _tell(note: str | None) -> None:
+    if note is not None:
+        typer.echo(note, err=True)

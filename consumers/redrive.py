@@ -51,7 +51,8 @@ class Redriver:
         who: redrives, for the marks.
 
     Raises:
-        BrokerUnavailableError: from any method; what was acknowledged until then is marked.
+        BrokerUnavailableError: from any method; of what the broker took, the message counts what is
+            marked, and the rest would be sent a second time.
         MissingTopicError: the topic of the marks was not made yet.
     """
 
@@ -103,7 +104,9 @@ class Redriver:
                 except RecordGoneError as error:
                     report.kept[heading.origin] = str(error)
                     continue
-                sent[heading.origin] = self._sent(letter.topic, letter.partition, original, heading)
+                sent[heading.origin] = self._again(
+                    letter.topic, letter.partition, original, heading
+                )
             failure = self._awaited(sent, report)  # 2. and 3.
             if failure is not None:
                 raise BrokerUnavailableError(
@@ -111,7 +114,8 @@ class Redriver:
                 ) from failure
         return report
 
-    def _sent(self, topic: str, partition: int, original: Original, heading: Heading) -> Any:
+    def _again(self, topic: str, partition: int, original: Original, heading: Heading) -> Any:
+        """Send a record where it stood; as `_send`."""
         try:
             known = self._producer.partitions_for(topic) or ()
         except KafkaError as error:

@@ -234,6 +234,8 @@ def _described(fault: Any, where: str) -> str:
 
 def _near(fault: Any) -> str:
     """The field of a task's configuration that a misspelt one is almost, as a question."""
+    if fault["type"] != "extra_forbidden":
+        return ""
     *parents, name = fault["loc"]
     model: Any = TaskConfig
     for parent in parents:
@@ -242,7 +244,7 @@ def _near(fault: Any) -> str:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return ""
     near = get_close_matches(str(name), model.model_fields, 1)
-    return f"; is {near[0]} meant?" if fault["type"] == "extra_forbidden" and near else ""
+    return f"; is {near[0]} meant?" if near else ""
 
 
 def _described_variable(fault: Any) -> str:

@@ -7,7 +7,7 @@ from consumers.settings import Settings
 from consumers.who import this_user
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError, FreshetError
-from model.lineage import no_lineage, tasks_in
+from model.lineage import Lineage, no_lineage
 from schemas.base import TaskName
 from schemas.control import Action
 
@@ -25,8 +25,8 @@ def give_command(
         why: in their words.
 
     Returns:
-        What to mind: the store, where it can be asked, knows no such task. The command stands, for
-        a task may be paused before its first round.
+        A note where the store has no lineage of the task. The command was sent all the same: a
+        task may be paused before its first round.
 
     Raises:
         ConfigError: there can be no such task.
@@ -41,8 +41,10 @@ def give_command(
 def _unknown(settings: Settings, task: str) -> str | None:
     try:
         store = ArtifactStore(settings.store, must_exist=True)
-        return None if task in tasks_in(store) else f"mind: {no_lineage(store, task)}"
-    except FreshetError:
+        if Lineage(store, task).tip() is not None:
+            return None
+        return f"note: {no_lineage(store, task)}; the command was sent"
+    except FreshetError:  # who may command need not see the store
         return None
 
 

@@ -51,9 +51,9 @@ LogEvent = Literal[
 """The names of all log events; fields carry the figures."""
 
 
-LIBRARY_SECONDS = 10.0
-"""A line of a library's code is heard once in so long: while a broker is away, its client would say
-thirty times a second that it is."""
+CLIENT_SECONDS = 10.0
+"""A line of a Kafka client's code is heard once in so long: while a broker is away, it would say so
+thirty times a second."""
 
 
 class Log(Protocol):
@@ -116,7 +116,7 @@ def set_up_logging(*, level: str, log_format: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
-    handler.addFilter(OncePerLine(LIBRARY_SECONDS))
+    handler.addFilter(OncePerLine(CLIENT_SECONDS))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries tell of every reconnect; a role's own events come through structlog at `level`.
@@ -125,9 +125,10 @@ def set_up_logging(*, level: str, log_format: str) -> None:
 
 
 class OncePerLine(logging.Filter):
-    """Passes what a line of code logs once in so many seconds; then it says what was left out.
+    """Passes what a line of a Kafka client's code logs once in so many seconds.
 
-    Our own events all pass.
+    When it passes again it says how often it did not. Whatever has a traceback passes, and so does
+    what others log.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -137,7 +138,7 @@ class OncePerLine(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it passes; its message may gain a count."""
-        if record.name == "freshet":
+        if record.exc_info or record.name.partition(".")[0] not in ("aiokafka", "kafka"):
             return True
         line, now = (record.pathname, record.lineno), self._clock()
         at, left_out = self._heard.get(line, (-math.inf, 0))

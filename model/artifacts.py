@@ -70,9 +70,10 @@ class ArtifactStore:
     Args:
         uri: a folder (a relative one counts from the working directory), `file://`, `s3://`,
             `gs://`, `az://` or `memory:///`.
+        must_exist: whether a folder that is not there is an error; otherwise it is made.
 
     Raises:
-        ConfigError: the address names no store.
+        ConfigError: the address names no store, or no folder is there.
     """
 
     def __init__(self, uri: str, *, must_exist: bool = False) -> None:

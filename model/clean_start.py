@@ -40,6 +40,8 @@ def clean_start(
     found: CleanStart | None = None
     ancestor: str | None = entry.encoder.digest
     for at in lineage.back_from(entry):
+        if at.sequence < min(tuned) and (found is None or found.encoder is not None):
+            break
         if at.encoder is None or at.encoder.digest != ancestor:
             continue
         if found is not None and found.encoder is None:

@@ -80,7 +80,10 @@ class Pooled(nn.Module):
         self.pooling = pooling
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Features (B, D) of token ids (B, T) whose padding, to the right, has mask 0."""
+        """Features of token ids (B, T) whose padding, to the right, has mask 0.
+
+        (B, D), or (B, 2 D) of two `layers`.
+        """
         if self.pooling != "layers":
             output = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
             return self._unit(output.last_hidden_state, attention_mask, self.pooling)
@@ -110,7 +113,7 @@ def lower_layer(num_layers: int) -> int:
 
 
 def pool(states: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
-    """One vector (B, D) for each row of token states (B, T, D), blind to padding."""
+    """One vector (B, D) for each row of token states (B, T, D) of one layer, blind to padding."""
     if pooling == "cls":
         return states[:, 0]
     if pooling == "last":

@@ -29,7 +29,7 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
     """Compare plans on a stream, write the report, show the table.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; of the plans that were done all is written and shown.
+        KeyboardInterrupt: it was interrupted; what was finished is written and shown.
         ConfigError: a plan or an option cannot work; told before anything runs.
         DatasetError: a file cannot be used; told before anything runs.
     """
@@ -54,8 +54,8 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
     """Learn a stream under each plan, then all of it at once where joint training is asked for.
 
     1. Cut the files into slices; find the plans.
-    2. One run a plan, on the same stream and test sets; joint training last. An interruption ends
-       it with the plans that are done; before the first is, it goes on to the caller.
+    2. One run a plan, on the same stream and test sets; joint training last. Interrupted, it
+       returns the plans that were finished; before the first is, it raises.
     """
     cap_threads(settings.threads)
     sliced = make_slices(options.slicing)  # 1.

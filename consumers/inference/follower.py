@@ -20,7 +20,7 @@ from consumers.inference.events import (
     VersionSwapped,
     log_event,
 )
-from consumers.inference.version_reader import VersionReader
+from consumers.inference.version_reader import ANSWER_WITHIN_MS, VersionReader
 from consumers.records import appended_at
 from consumers.settings import Settings
 from model.artifact_cache import CachedArtifacts
@@ -115,7 +115,7 @@ class Follower:
             threads=settings.threads,
             max_artifact_bytes=settings.max_artifact_bytes,
             max_tokenizer_bytes=settings.max_tokenizer_bytes,
-            kafka=kafka_python_options(settings),
+            kafka=kafka_python_options(settings) | {"bootstrap_timeout_ms": ANSWER_WITHIN_MS},
             on_event=on_event,
         )
 

@@ -31,14 +31,13 @@ def look(settings: Settings, *, now: datetime, since: datetime, limits: Limits) 
         since: dead letters count from here.
         limits: what counts as wrong.
     """
-    store = ArtifactStore(settings.store)
     status = Status(
         at=now,
         broker=settings.bootstrap_servers,
-        store=store.uri,
+        store=settings.store,
         dead_letters_since=since,
     )
-    status, through = _with_store(status, store)
+    status, through = _with_store(status, settings)
     try:
         with Peek(settings) as peek:
             status = _with_broker(status, peek, settings, through, since)
@@ -49,9 +48,11 @@ def look(settings: Settings, *, now: datetime, since: datetime, limits: Limits) 
     )
 
 
-def _with_store(status: Status, store: ArtifactStore) -> tuple[Status, Through]:
+def _with_store(status: Status, settings: Settings) -> tuple[Status, Through]:
     tasks, through = [], {}
     try:
+        store = ArtifactStore(settings.store, must_exist=True)
+        status = status.model_copy(update={"store": store.uri})
         for name in store.folders("tasks"):
             task, tip = lineage_of(store, name)
             tasks.append(task)

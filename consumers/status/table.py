@@ -105,7 +105,8 @@ def _does(group: Group, status: Status) -> str:
         answers = [f"{t.task} by {t.answers.version}" for t in status.tasks if t.answers]
         if answers:
             return f"answered {', '.join(answers)}"
-        return "waits for a first version" if group.lag else "waits for texts"
+        waits = group.lag and any(task.serves is None for task in status.tasks)
+        return "waits for a first version" if waits else "waits for texts"
     busy = [
         task.task for task in status.tasks if training(task, status.at) not in ("idle", "paused")
     ]

@@ -87,5 +87,4 @@ class BacktestReport(_Report):
     joint: PlanReport | None = None
     """All slices at once; its matrix has one row."""
     complete: bool = True
-    """Whether every plan that was asked for ran to its end; an interrupted backtest tells the
-    others."""
+    """False: it was interrupted, and holds finished plans only."""

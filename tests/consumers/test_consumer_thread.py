@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import GroupLoadInProgressError
 
 from consumers.consumer_thread import ConsumerThread
 
@@ -37,6 +38,21 @@ class Client:
 
     async def commit(self, offsets: dict[TopicPartition, Any]) -> None:
         self.committed.append(offsets[PLACE].offset)
+
+
+def test_errors_of_whole_answers_are_heeded_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(_: Any) -> Any:
+        return SimpleNamespace(topics=[], error_code=14)  # the coordinator loads
+
+    async def started(thread: Any) -> None:
+        thread._consumer = SimpleNamespace(_coordinator=SimpleNamespace(_send_req=send))
+
+    monkeypatch.setattr("consumers.consumer_thread.driver.AIOKafkaConsumerThread.on_start", started)
+    thread = thread_of(Client(), "latest")
+    asyncio.run(thread.on_start())
+
+    with pytest.raises(GroupLoadInProgressError):
+        asyncio.run(thread._consumer._coordinator._send_req("offsets"))
 
 
 def thread_of(client: Client, start_at: Literal["earliest", "latest"]) -> Any:

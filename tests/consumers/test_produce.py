@@ -133,7 +133,7 @@ def test_acknowledged_texts_are_counted(settings: Settings) -> None:
 
 
 def test_a_command_to_refresh_says_who_and_why(settings: Settings) -> None:
-    told = ask_for_refresh(settings, "moods", who="Ada L.", why="new house style")
+    told, _note = ask_for_refresh(settings, "moods", who="Ada L.", why="new house style")
     assert told.startswith("moods: the train role is asked for a refresh")
     [(key, value)] = read(settings, CONTROL)
     command = Command.decode(value)

@@ -132,7 +132,7 @@ def test_what_cannot_even_be_handed_to_the_producer_is_the_brokers_failure(
     producer.refused.add(refused)
 
     with pytest.raises(
-        BrokerUnavailableError, match=f"{marked} records .* marked, then: .*no room"
+        BrokerUnavailableError, match=f"^{marked} records .* marked, then: .*no room"
     ):
         redriven(log_of([letter(1, b"{"), letter(2, b"lost")]))
 

@@ -52,6 +52,7 @@ def test_what_kubernetes_tells_of_a_service_of_our_name_is_no_fault(
     [
         ("{windw: {max_records: 5}}", "windw: .*; is window meant?"),
         ("{window: {record: 5}}", "window.record: .*; is records meant?"),
+        ("{head: {form: softmax}, refresh: {enabled: false}}", "news: : [^;]*$"),
         ("{window: {nothing_like_it: 5}}", "window.nothing_like_it: [^;]*$"),
     ],
 )

@@ -36,22 +36,22 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Action, str, str]]:
     return producer.sent
 
 
-def test_a_task_without_a_lineage_is_minded_and_the_command_stands(
+def test_a_task_without_a_lineage_is_noted_and_the_command_stands(
     tmp_path: Path, sent: list[tuple[Action, str, str]]
 ) -> None:
     settings = Settings(store=str(tmp_path))
     ArtifactStore(str(tmp_path)).put("tasks/news/lineage/00000000.json", b"{}")
 
     assert give_command(settings, Action.PAUSE, "news", who="ops", why="a test") is None
-    mind = give_command(settings, Action.PAUSE, "nwes", who="ops", why="a test")
+    note = give_command(settings, Action.PAUSE, "nwes", who="ops", why="a test")
 
-    assert mind is not None
-    assert "'nwes'" in mind
-    assert mind.endswith("it has: news")
+    assert note is not None
+    assert "'nwes'" in note
+    assert "it has: news" in note
     assert [task for _action, task, _why in sent] == ["news", "nwes"]
 
 
-def test_where_the_store_cannot_be_asked_nothing_is_minded(
+def test_where_the_store_cannot_be_asked_nothing_is_noted(
     tmp_path: Path, sent: list[tuple[Action, str, str]]
 ) -> None:
     away = tmp_path / "away"

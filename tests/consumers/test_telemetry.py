@@ -30,7 +30,11 @@ def test_a_line_is_heard_once_and_then_with_a_count() -> None:
         if second == 3:
             library.error("another line")
 
-    assert [each for each in heard.messages if each != "retried"] == [
+    for _ in range(2):
+        library.error("traceback", exc_info=ValueError("a fault of its own"))
+
+    assert heard.messages.count("traceback") == 2
+    assert [each for each in heard.messages if each not in ("retried", "traceback")] == [
         "cannot reach node 0",
         "another line",
         "cannot reach node 10 (and 9 times since it was last told)",
