@@ -60,6 +60,10 @@ class ArtifactReader(Protocol):
         ...
 
 
+class NoFolderError(ConfigError):
+    """The folder of a store that must exist is not there."""
+
+
 class ArtifactStore:
     """Whole files under one root, which several processes may use at once.
 
@@ -73,13 +77,14 @@ class ArtifactStore:
         must_exist: whether a folder that is not there is an error; otherwise it is made.
 
     Raises:
-        ConfigError: the address names no store, or no folder is there.
+        ConfigError: the address names no store.
+        NoFolderError: no folder is there.
     """
 
     def __init__(self, uri: str, *, must_exist: bool = False) -> None:
         self._folder = _local_folder(uri)
         if must_exist and self._folder is not None and not self._folder.is_dir():
-            raise ConfigError(f"store is {uri!r}: there is no folder {self._folder}")
+            raise NoFolderError(f"store is {uri!r}: there is no folder {self._folder}")
         self.uri = uri if self._folder is None else str(self._folder)
         """The root, absolute: what a writer puts into a version's `uri`."""
         self.is_local = self._folder is not None

@@ -17,7 +17,7 @@ from consumers.status.topics import (
     windows_waiting,
 )
 from consumers.status.wrong import Limits, what_is_wrong
-from model.artifacts import ArtifactStore
+from model.artifacts import ArtifactStore, NoFolderError
 from model.errors import FreshetError
 from schemas.topics import TOPICS
 
@@ -52,6 +52,9 @@ def _with_store(status: Status, settings: Settings) -> tuple[Status, Through]:
     tasks, through = [], {}
     try:
         store = ArtifactStore(settings.store, must_exist=True)
+    except NoFolderError:  # nothing was learned yet
+        return status, {}
+    try:
         status = status.model_copy(update={"store": store.uri})
         for name in store.folders("tasks"):
             task, tip = lineage_of(store, name)
