@@ -21,6 +21,7 @@ from consumers.options import (
     Who,
     clean_errors,
     settings_of,
+    tell_note,
 )
 
 app = typer.Typer(
@@ -138,8 +139,7 @@ def refresh(
         settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
         told, note = ask_for_refresh(settings, task, who=who, why=why)
         typer.echo(told)
-        if note is not None:
-            typer.echo(note, err=True)
+        tell_note(note)
 
 
 @app.command(context_settings=_HANDED_ON)

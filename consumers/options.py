@@ -74,6 +74,12 @@ def say_progress(stage: str, /, **fields: Any) -> None:
     typer.echo(f"{stage} {fields}", err=True)
 
 
+def tell_note(note: str | None) -> None:
+    """Say beside a command's answer, on stderr, what to mind; nothing where there is nothing."""
+    if note is not None:
+        typer.echo(note, err=True)
+
+
 @contextmanager
 def clean_errors() -> Iterator[None]:
     """Turn what can be expected to go wrong into a message and an exit status."""

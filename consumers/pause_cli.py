@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.options import Config, Servers, TaskArgument, Who, settings_of
+from consumers.options import Config, Servers, TaskArgument, Who, settings_of, tell_note
 from consumers.task_command import give_command
 from schemas.control import Action
 
@@ -46,7 +46,7 @@ def pause(
         f'{task}: paused; its windows wait until `freshet resume {task} --why "..."`, '
         "serving goes on"
     )
-    _tell(note)
+    tell_note(note)
 
 
 @app.command()
@@ -62,9 +62,4 @@ def resume(
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
     note = give_command(settings, Action.RESUME, task, who=who, why=why)
     typer.echo(f"{task}: resumed; what waits is learned now")
-    _tell(note)
-
-
-def _tell(note: str | None) -> None:
-    if note is not None:
-        typer.echo(note, err=True)
+    tell_note(note)
