@@ -34,10 +34,14 @@ run_demo(
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
+    return written(tmp_path / "colors.jsonl", count=120)
+
+
+def written(path: Path, *, count: int) -> Path:
     """Texts of one word with a number that no version knows; their label is the word's."""
-    path = tmp_path / "colors.jsonl"
     rows = [
-        {"text": f"{WORDS[n % 3]} {WORDS[n % 3]} n{n}", "label": LABELS[n % 3]} for n in range(120)
+        {"text": f"{WORDS[n % 3]} {WORDS[n % 3]} n{n}", "label": LABELS[n % 3]}
+        for n in range(count)
     ]
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return path
@@ -102,9 +106,10 @@ def test_a_role_that_ends_ends_the_run_with_the_end_of_its_log(
 @pytest.mark.broker
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_process(
-    settings: Settings, data: Path, tmp_path: Path, number: signal.Signals
+    settings: Settings, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
+    data = written(tmp_path / "colors.jsonl", count=4000)  # minutes of work: it is not over first
     environment = {
         name: value for name, value in os.environ.items() if not name.endswith("BOOTSTRAP_SERVERS")
     }

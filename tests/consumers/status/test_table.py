@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from consumers.settings import Settings
@@ -62,3 +63,17 @@ def test_what_training_does_is_told_from_what_can_be_seen() -> None:
     assert training(a_task(attempt=an_attempt(days=1)), NOW) == "idle"
     assert training(a_task(waiting=waiting), NOW) == "has work"
     assert training(a_task(waiting=waiting, paused=pause), NOW) == "paused"
+
+
+@pytest.mark.parametrize(
+    ("serves", "lag", "told"),
+    [
+        (None, 3, "waits for a first version"),
+        (None, 0, "waits for texts"),
+        (12, 3, "waits for texts"),
+    ],
+)
+def test_serve_says_what_it_waits_for(serves: int | None, lag: int, told: str) -> None:
+    status = a_status(a_task(serves=serves), groups=(a_group("serve", lag=lag),))
+
+    assert told in " ".join(shown(status, width=160).split())

@@ -1,6 +1,5 @@
-"""The world of the interleavings: a broker that fails, roles, and what training knows."""
+"""The world of the interleavings: a broker that fails, and roles."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from consumers.publisher import BrokerUnavailableError, Outgoing
 from consumers.settings import Settings, TasksFile
 from consumers.windows.agent import WindowsHandler
 from model.config import HoldoutConfig, TaskConfig
-from model.journal import Journal
 from schemas.dead_letter import DeadLetter
 from schemas.topics import LABELED_TEXTS_DEAD, TRAINING_WINDOWS
 from schemas.window import TrainingWindow
@@ -112,16 +110,3 @@ class Role:
     kafka: Kafka
     position: dict[int, int] = field(default_factory=dict)
     sees: dict[int, int] | None = None
-
-
-@dataclass
-class Lineage:
-    """What training knows of a task."""
-
-    labels: tuple[str, ...] = ()
-    journal: Journal = field(default_factory=lambda: Journal(horizon=1000))
-    through: dict[str, int] = field(default_factory=dict)
-    position: int = 0
-    fates: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """How often a record was dealt with, by partition and offset."""
-    refused: set[tuple[int, int]] = field(default_factory=set)

@@ -6,7 +6,7 @@ roles are the real handlers; what training takes in and trims is the model's own
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -23,18 +23,11 @@ from hypothesis.stateful import (
 
 from consumers.batches import PartitionBatch
 from consumers.control import GivenCommand
-from consumers.records import BadRecordError, parse_labeled_text
 from consumers.windows.agent import WindowsHandler
-from model.data import Record
 from model.errors import RetryError
-from model.intake import Intake, take_in
-from model.journal import Row
 from schemas.control import Action, Command
-from schemas.window import TrainingWindow, digest_ids
 from tests.consumers.raw import labeled, raw
 from tests.consumers.windows.interleaving import (
-    CONFIG,
-    HOLDOUT,
     PARTITIONS,
     PRODUCED,
     ROLES,
@@ -45,11 +38,11 @@ from tests.consumers.windows.interleaving import (
     CrashError,
     Group,
     Kafka,
-    Lineage,
     Mishap,
     Produced,
     Role,
 )
+from tests.consumers.windows.lineage import Lineage, task_of
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -172,7 +165,7 @@ class Interleavings(RuleBasedStateMachine):
         lineage.position += len(windows)
         waiting = [w for w in windows if w.span.end > lineage.through.get(w.span.place, 0)]
         if waiting:
-            self._learn(task, lineage, waiting)
+            lineage.learn(task, waiting, self.group.log)
 
     @rule(task=st.sampled_from(TASKS), back=st.integers(1, 4))
     def train_again(self, task: str, back: int) -> None:
@@ -185,7 +178,7 @@ class Interleavings(RuleBasedStateMachine):
     def nothing_below_the_committed_offset_is_without_a_window_or_a_dead_letter(self) -> None:
         for partition, committed in self.group.committed.items():
             for raw_record in self.group.log[partition][:committed]:
-                task, place = _task(raw_record), (partition, raw_record.offset)
+                task, place = task_of(raw_record), (partition, raw_record.offset)
                 if task is None:
                     assert place in self.group.letters
                 else:
@@ -201,7 +194,7 @@ class Interleavings(RuleBasedStateMachine):
                 (partition, record.offset)
                 for partition in PARTITIONS
                 for record in self.group.log[partition]
-                if _task(record) == task
+                if task_of(record) == task
                 and record.offset < lineage.through.get(f"{TOPIC}/{partition}", 0)
             }
             assert lineage.fates == Counter(passed)
@@ -221,14 +214,14 @@ class Interleavings(RuleBasedStateMachine):
                 (partition, record.offset)
                 for partition in PARTITIONS
                 for record in self.group.log[partition]
-                if _task(record) == task
+                if task_of(record) == task
             }
             assert self.lineages[task].fates == Counter(valid)
         bad = {
             (partition, record.offset)
             for partition in PARTITIONS
             for record in self.group.log[partition]
-            if _task(record) is None
+            if task_of(record) is None
         }
         assert self.group.letters == bad
         self.loop.close()
@@ -260,72 +253,6 @@ class Interleavings(RuleBasedStateMachine):
             self._told(number, [p for p in PARTITIONS if self.group.owner[p] == number])
             return False
         return True
-
-    def _learn(self, task: str, lineage: Lineage, windows: Sequence[TrainingWindow]) -> None:
-        before, read = dict(lineage.through), [self._read(task, window) for window in windows]
-        intake = take_in(
-            [(w.span.place, w.span.end, r) for w, r in zip(windows, read, strict=True)],
-            journal=lineage.journal,
-            labels=lineage.labels,
-            trained_through=lineage.through,
-            split=HOLDOUT,
-            config=CONFIG,
-        )
-        fresh = []
-        for window, records in zip(windows, read, strict=True):
-            below = before.get(window.span.place, 0)
-            fresh += [r for r in records if r.offset >= below]
-            before[window.span.place] = max(below, window.span.end)
-        counts = intake.counts
-        accounted = counts.learned + counts.held_out + counts.duplicates + counts.refused
-        assert (accounted, before) == (len(fresh), intake.trained_through)
-        lineage.fates.update((record.partition, record.offset) for record in fresh)
-        refused = {(int(p.rsplit("/")[-1]), o) for p, each in intake.refused.items() for o in each}
-        taken = {(item.record.partition, item.record.offset) for item in intake.taken}
-        assert len(refused) == counts.refused
-        assert not refused & (taken | lineage.refused)
-        lineage.refused |= refused
-        lineage.journal = lineage.journal.extended(_rows(intake))
-        lineage.labels, lineage.through = intake.labels, intake.trained_through
-        assert len(lineage.labels) <= CONFIG.max_labels
-
-    def _read(self, task: str, window: TrainingWindow) -> list[Record]:
-        """The window's records; the log says what the window said."""
-        span = window.span
-        records = [
-            parse_labeled_text(record, settings=SETTINGS).record
-            for record in self.group.log[span.partition][span.start : span.end]
-            if _task(record) == task
-        ]
-        assert window.num_records == len(records)
-        assert window.digest == digest_ids(record.id for record in records)
-        return records
-
-
-def _task(record: Any) -> str | None:
-    try:
-        return parse_labeled_text(record, settings=SETTINGS).task
-    except BadRecordError:
-        return None
-
-
-def _rows(intake: Intake) -> list[Row]:
-    return [
-        Row(
-            id=item.record.id,
-            label=item.record.label,
-            part=item.part,
-            sequence=0,
-            text_hash=item.text_hash,
-            topic=TOPIC,
-            partition=item.record.partition,
-            offset=item.record.offset,
-            event_time=item.record.event_time,
-            weight=1.0,
-            features=None,
-        )
-        for item in intake.taken
-    ]
 
 
 TestInterleavings = Interleavings.TestCase
