@@ -1,6 +1,8 @@
-"""Scores a head on the slices' test sets, each encoded once for each encoder."""
+"""Scores a head on the slices' test sets, each text encoded once for each encoder."""
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from model.backtest.stream import Slice
 from model.encoder import Encoder, Features
@@ -20,7 +22,11 @@ class Exam:
 
     def __init__(self, slices: Sequence[Slice]) -> None:
         self._slices = slices
-        self._texts = [text.text for each in slices for text in each.test]
+        texts = [text.text for each in slices for text in each.test]
+        self._texts = list(dict.fromkeys(texts))
+        place = {text: number for number, text in enumerate(self._texts)}
+        self._places = np.array([place[text] for text in texts], np.intp)
+        """(N,) where each test text, slice by slice, stands among the different ones."""
         self._features: dict[str, Features] = {}
 
     def accuracies(
@@ -44,7 +50,7 @@ class Exam:
     def _encoded(self, encoder: Encoder) -> Features:
         held = self._features.pop(encoder.digest, None)
         if held is None:
-            held = encoder.features(self._texts)
+            held = encoder.features(self._texts)[self._places]
         self._features[encoder.digest] = held
         while len(self._features) > MOST_ENCODERS:
             del self._features[next(iter(self._features))]
