@@ -14,17 +14,20 @@ from pathlib import Path
 
 from consumers.announcer import announcing
 from consumers.produce import ProduceError, TextProducer
+from consumers.publisher import MissingTopicError
 from consumers.settings import Settings
 from consumers.task_config import config_of
 from model.artifacts import ArtifactStore
 from model.data import Progress
 from model.denied import DenyList
+from model.device import cap_threads
 from model.errors import TipMovedError
 from model.forget import UnknownRecordError
 from model.learner import Learner
 from model.lineage import Lineage, LineageEntry, no_lineage
 from model.traces import Traces
 from schemas.control import Action
+from schemas.topics import CONTROL
 
 MOST_ATTEMPTS = 10
 """Against a lineage that is extended meanwhile; each costs an update less than it takes."""
@@ -84,6 +87,7 @@ def forget(
         StoreUnavailableError: the store does not answer.
     """
     store = ArtifactStore(settings.store, must_exist=True)
+    cap_threads(settings.threads)
     learner = Learner(
         store,
         cache=Path(settings.cache).expanduser(),
@@ -133,8 +137,8 @@ def _tip(store: ArtifactStore, task: str) -> LineageEntry:
 def _asked(settings: Settings, task: str, *, who: str, why: str) -> str | None:
     """Give the command; why it could not be given, or None."""
     try:
-        with TextProducer(settings, who=who) as producer:
+        with TextProducer(settings, who=who, topics=[CONTROL]) as producer:
             producer.send_command(Action.FORGET, task, why=why)
-    except ProduceError as error:
+    except (ProduceError, MissingTopicError) as error:
         return str(error)
     return None

@@ -54,13 +54,23 @@ def list_versions(
     names = [task] if task else tasks_in(opened)
     if not names:
         typer.echo(f"no versions in {opened.uri} yet", err=True)
+    damaged = False
     for name in names:
-        entries = _entries(opened, name)
+        try:
+            entries = _entries(opened, name)
+        except RejectError as error:
+            if task:
+                raise
+            damaged = True
+            typer.echo(f"freshet: {name}: {error}", err=True)
+            continue
         if json:
             for entry in entries:
                 typer.echo(entry.model_dump_json())
         else:
             opened_console().print(rounds_table(name, entries))
+    if damaged:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -145,7 +155,7 @@ def rollback(
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
     rolling: Any = with_training("consumers.rollback", "a rollback")
     entry, fault = rolling.roll_back(
-        settings, task, version, who=who, why=why, progress=say_progress
+        settings, task, version, who=who, why=why, progress=say_progress()
     )
     typer.echo(f"{task}: entry {entry.sequence} serves; {entry.evaluation.reason}")
     if fault is not None:
@@ -179,6 +189,8 @@ def prune(
     round was told. Safe beside running roles.
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
+    if task is not None:
+        _check_known(ArtifactStore(settings.store, must_exist=True), task)
     pruning: Any = importlib.import_module("consumers.prune_command")
     for line in pruning.prune_store(settings, task, dry_run=dry_run, by_age_alone=by_age_alone):
         typer.echo(line)
@@ -208,7 +220,7 @@ def rebuild(
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
     rebuilding: Any = with_training("consumers.rebuild", "a rebuild")
-    found = rebuilding.rebuilt(settings, task, version, progress=say_progress)
+    found = rebuilding.rebuilt(settings, task, version, progress=say_progress())
     for line in rebuilding.told(found, settings):
         typer.echo(line)
     if not found.equal:
@@ -259,6 +271,11 @@ def _pruned(store: ArtifactStore, entry: LineageEntry) -> list[tuple[str, str]]:
 
 def _open(store: str | None) -> ArtifactStore:
     return ArtifactStore(settings_of(store=store).store, must_exist=True)
+
+
+def _check_known(store: ArtifactStore, task: str) -> None:
+    if Lineage(store, task).tip() is None:
+        raise UnknownTaskError(no_lineage(store, task))
 
 
 def _entries(store: ArtifactStore, task: str) -> list[LineageEntry]:

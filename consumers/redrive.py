@@ -65,6 +65,8 @@ class Redriver:
                 acks="all",
                 enable_idempotence=not settings.memory_broker,
                 max_request_size=LARGE_MESSAGE_BYTES,
+                # A record may be in the log only because its producer compressed it.
+                compression_type="gzip",
             )
         except KafkaError as error:
             raise BrokerUnavailableError(no_broker(settings, error)) from error
@@ -143,8 +145,8 @@ class Redriver:
         for origin, future in sent.items():
             try:
                 place = _acknowledged(future)
-            except MessageSizeTooLargeError as error:
-                report.kept[origin] = f"larger than its topic takes: {error}"
+            except MessageSizeTooLargeError:
+                report.kept[origin] = "larger than its topic takes: see its max.message.bytes"
             except KafkaError as error:
                 failure = failure or error
             else:

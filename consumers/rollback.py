@@ -9,6 +9,7 @@ from consumers.task_config import config_of
 from consumers.training.span_log import SpanLog
 from model.artifacts import ArtifactStore
 from model.data import Progress
+from model.device import cap_threads
 from model.learner import Learner
 from model.lineage import LineageEntry
 
@@ -43,6 +44,7 @@ def roll_back(
         TipMovedError: an update was faster; look again at what serves.
         StoreUnavailableError: the store does not answer.
     """
+    cap_threads(settings.threads)
     learner = Learner(
         ArtifactStore(settings.store, must_exist=True),
         cache=Path(settings.cache).expanduser(),

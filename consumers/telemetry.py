@@ -18,6 +18,7 @@ LogEvent = Literal[
     "training_retried",
     "broker_retried",
     "window_failed",
+    "task_held",
     "refresh_failed",
     "round_committed",
     "store_pruned",

@@ -37,9 +37,10 @@ def resolve_device(name: Device) -> torch.device:
 
 
 def cap_threads(threads: int) -> None:
-    """Limit torch to so many threads on the CPU; 0 leaves its own choice, every core."""
+    """Limit torch and BLAS to so many threads on the CPU; 0 leaves their own choice, every core."""
     if threads:
         torch.set_num_threads(threads)
+        threadpool_limits(limits=threads, user_api="blas")
 
 
 @contextmanager
@@ -49,8 +50,8 @@ def threads_as_in(environment: Environment | None, *, threads: int = 0) -> Itera
     wanted = threads or (environment.threads if environment else 0)
     blas = threads or (environment.blas_threads if environment else 0)
     try:
-        cap_threads(wanted)
         with threadpool_limits(limits=blas or None, user_api="blas"):
+            torch.set_num_threads(wanted or before)
             yield
     finally:
         torch.set_num_threads(before)

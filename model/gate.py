@@ -281,7 +281,9 @@ def _sides(
 
 
 def _undecided(gains: int, losses: int, config: GateConfig) -> Verdict:
-    counts = f"too few records to prove it either way: {gains} answers gained, {losses} lost"
+    counts = (
+        f"too few records to prove it no worse everywhere: {gains} answers gained, {losses} lost"
+    )
     if config.insufficient_evidence == "promote":
         return Verdict("promote", "insufficient", f"{counts}, promoted as configured")
     if config.insufficient_evidence == "reject":
@@ -289,5 +291,5 @@ def _undecided(gains: int, losses: int, config: GateConfig) -> Verdict:
     chance = chance_if_equal(gains, losses)
     if chance <= config.significance:
         return Verdict("reject", "insufficient", f"{counts} on both together, hardly by chance")
-    why = f"{counts}, as equals would with chance {chance:.2f}"
+    why = f"{counts}; one as good would lose so many or more with probability {chance:.2f}"
     return Verdict("promote", "insufficient", why)

@@ -9,7 +9,8 @@ names. Two workers cannot fork a lineage: the loser's create fails and it reads 
 stay for ever; `model.prune` removes the files that no kept version needs.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -187,6 +188,9 @@ class LineageEntry(_Part):
         return self.evaluation.outcome
 
 
+_ENTRY = re.compile(r"(\d{8})\.json")
+
+
 class Lineage:
     """The lineage of one task in an object store."""
 
@@ -205,12 +209,12 @@ class Lineage:
             StoreUnavailableError: the store does not answer.
         """
         after = self.path_of(known.sequence) if known else None
-        later = self.store.list(self._folder, after=after)
-        return self.entry(_sequence_in(later[-1])) if later else known
+        later = _sequences(self.store.list(self._folder, after=after))
+        return self.entry(later[-1]) if later else known
 
     def sequences(self) -> list[int]:
         """The numbers of all entries, ascending."""
-        return [_sequence_in(path) for path in self.store.list(self._folder)]
+        return _sequences(self.store.list(self._folder))
 
     def entry(self, sequence: int) -> LineageEntry:
         """One entry.
@@ -254,8 +258,10 @@ class Lineage:
         return f"{self._folder}/{sequence:08d}.json"
 
 
-def _sequence_in(path: str) -> int:
-    return int(path.rsplit("/", 1)[-1].removesuffix(".json"))
+def _sequences(paths: Iterable[str]) -> list[int]:
+    """The numbers of the entries among these; whatever else somebody left beside them is none."""
+    found = (_ENTRY.fullmatch(path.rsplit("/", 1)[-1]) for path in paths)
+    return [int(each[1]) for each in found if each]
 
 
 def encoder_folder(digest: str) -> str:

@@ -13,7 +13,7 @@ for flags). A round that meets a condemned file tries again later; a prune lets 
 """
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -22,6 +22,8 @@ from model.store import Store
 
 PINS = "pins.json"
 CONDEMNED = "condemned"
+LIST_STALE = timedelta(minutes=15)
+"""A list of condemned files that is older was left by a prune that died: it blocks nobody more."""
 
 _PATHS: TypeAdapter[list[str]] = TypeAdapter(list[str])
 
@@ -54,7 +56,10 @@ def pin(store: Store, attempt: str, paths: Collection[str]) -> None:
     """
     store.put(f"{attempt}/{PINS}", _PATHS.dump_json(sorted(paths)))  # 1.
     for name in store.list(CONDEMNED):  # 2.
-        for path in condemned_by(store, name).paths:
+        listed = condemned_by(store, name)
+        if datetime.now(UTC) - listed.since > LIST_STALE:
+            continue
+        for path in listed.paths:
             if covered(path, paths) or any(covered(each, (path,)) for each in paths):
                 raise CondemnedError(f"{path} is being pruned at this moment; try again")
 

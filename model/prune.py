@@ -16,13 +16,11 @@ from model.lineage import (
     encoder_folder,
     sequence_of_attempt,
 )
-from model.pins import CONDEMNED, PINS, condemn, condemned_by, covered, pinned_by
+from model.pins import CONDEMNED, LIST_STALE, PINS, condemn, condemned_by, covered, pinned_by
 from model.retention import Entries, Kept, files_of, kept
 
 DELETE_WITHIN_SECONDS = 300.0
 """A prune that takes longer leaves the rest to the next."""
-LIST_STALE = timedelta(minutes=15)
-"""A list of condemned files that is older was left by a prune that died: it blocks nobody more."""
 
 ConfigOf = Callable[[str], RetentionConfig | None]
 """How much of a task is kept; None is as its last round was told."""

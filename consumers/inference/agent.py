@@ -236,6 +236,8 @@ class Serve:
             )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), min(max(seconds, 0.0), LOOK_AGAIN_SECONDS))
+        if isinstance(entry.text, TextToClassify) and self._patience(entry) <= 0:
+            self._waiting_for.discard(entry.text.task)  # the next that is held is told anew
 
     def _on_event(self, event: FollowerEvent) -> None:
         """Called in the follower's thread."""

@@ -95,15 +95,29 @@ class Task(_Fact):
     answers: Answers | None = None
 
 
+class HeldText(_Fact):
+    """The first text of a partition that has no answer yet; those behind it wait too."""
+
+    task: str
+    place: str
+    """`topic/partition`."""
+    since: AwareDatetime
+    """When it was appended."""
+    behind: Count
+    """Texts behind it."""
+
+
 class Wrong(_Fact):
     """Something that a person should look at."""
 
     what: Literal[
         "broker_silent",
         "store_silent",
+        "lineage_damaged",
         "topic_missing",
         "no_member",
         "stalled",
+        "held",
         "dead_letters",
         "rejected_in_a_row",
         "older_version_answers",
@@ -123,6 +137,8 @@ class Status(_Fact):
     store: str
     tasks: tuple[Task, ...] = ()
     groups: tuple[Group, ...] = ()
+    first_texts: tuple[HeldText, ...] = ()
+    """Where each partition of `texts` goes on."""
     missing_topics: tuple[str, ...] = ()
     dead_letters: dict[str, Count] = {}
     """By topic, since `dead_letters_since`."""

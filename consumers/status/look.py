@@ -11,6 +11,7 @@ from consumers.status.lineages import lineage_of
 from consumers.status.topics import (
     Through,
     dead_letters,
+    first_texts,
     gathered,
     paused,
     waiting,
@@ -18,7 +19,7 @@ from consumers.status.topics import (
 )
 from consumers.status.wrong import Limits, what_is_wrong
 from model.artifacts import ArtifactStore, NoFolderError
-from model.errors import FreshetError
+from model.errors import FreshetError, RejectError
 from schemas.topics import TOPICS
 
 
@@ -57,7 +58,12 @@ def _with_store(status: Status, settings: Settings) -> tuple[Status, Through]:
     try:
         status = status.model_copy(update={"store": store.uri})
         for name in store.folders("tasks"):
-            task, tip = lineage_of(store, name)
+            try:
+                task, tip = lineage_of(store, name)
+            except RejectError as error:  # of this task alone
+                task, tip = Task(task=name), None
+                damage = Wrong(what="lineage_damaged", where=name, detail=str(error))
+                status = _faulty(status, damage)
             tasks.append(task)
             through[name] = tip.trained_through if tip else {}
     except FreshetError as error:
@@ -94,6 +100,7 @@ def _with_broker(
         update={
             "tasks": tuple(tasks),
             "groups": groups,
+            "first_texts": first_texts(peek, reads_from["serve"], settings=settings),
             "dead_letters": dead_letters(peek, settings, since),
         }
     )

@@ -8,15 +8,16 @@ from pydantic import ValidationError
 
 from consumers.control import GivenCommand
 from consumers.peek import Peek
-from consumers.records import BadRecordError, appended_at, valid_labeled_text
+from consumers.records import BadRecordError, appended_at, parse_text, valid_labeled_text
 from consumers.settings import Settings
-from consumers.status.facts import Gathered, Pause, Waiting
+from consumers.status.facts import Gathered, HeldText, Pause, Waiting
 from consumers.training.pauses import Pauses
 from schemas.control import Command
 from schemas.topics import (
     CONTROL,
     LABELED_TEXTS,
     LABELED_TEXTS_DEAD,
+    TEXTS,
     TEXTS_DEAD,
     TRAINING_WINDOWS,
     TRAINING_WINDOWS_DEAD,
@@ -85,6 +86,27 @@ def gathered(
         task: Gathered(records=len(found), since=min(found), more=more)
         for task, found in times.items()
     }
+
+
+def first_texts(
+    peek: Peek, first: Mapping[int, int], *, settings: Settings
+) -> tuple[HeldText, ...]:
+    """The text at the head of each partition: answers come in order, so all others wait for it."""
+    ends, found = peek.ends(TEXTS), []
+    for record in peek.records(TEXTS, first, most=1):
+        try:
+            text = parse_text(record, settings=settings)
+        except BadRecordError:
+            continue  # the serve role makes a dead letter of it
+        found.append(
+            HeldText(
+                task=text.task,
+                place=f"{record.topic}/{record.partition}",
+                since=appended_at(record),
+                behind=max(0, ends[record.partition] - record.offset - 1),
+            )
+        )
+    return tuple(found)
 
 
 def paused(peek: Peek) -> dict[str, Pause]:

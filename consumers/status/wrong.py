@@ -8,6 +8,8 @@ from consumers.settings import Settings
 from consumers.status.facts import Group, Status, Task, Wrong
 from model.clean_start import TRACE
 
+HELD = timedelta(seconds=20)
+"""A text that waits longer was not only about to be answered."""
 GRACE = timedelta(seconds=120)
 """What a timer of a role may be late, and a swap may take."""
 
@@ -33,6 +35,7 @@ def what_is_wrong(status: Status, *, settings: Settings, limits: Limits) -> tupl
         *status.faults,
         *(_missing(topic) for topic in status.missing_topics),
         *(_no_member(group) for group in status.groups if not group.members),
+        *_held(status, settings),
         *_stalled(status, settings, limits),
         *_dead(status),
         *(wrong for task in status.tasks for wrong in _of_task(task, limits)),
@@ -46,6 +49,30 @@ def _missing(topic: str) -> Wrong:
 def _no_member(group: Group) -> Wrong:
     detail = f"nobody is in the group {group.name}: no {group.role} role runs"
     return Wrong(what="no_member", where=group.role, detail=detail)
+
+
+def _held(status: Status, settings: Settings) -> Iterator[Wrong]:
+    """Texts at the head of a partition that no version answers, though a serve role runs."""
+    if not any(group.members for group in status.groups if group.role == "serve"):
+        return
+    serves = {task.task: task.serves for task in status.tasks}
+    for text in status.first_texts:
+        number, waited = serves.get(text.task), status.at - text.since
+        behind = f"and {text.behind} texts behind it" if text.behind else "and none behind it yet"
+        if number is None and waited > HELD:
+            detail = (
+                f"a text for {text.task}, which has no version, waits for {told(waited)}, {behind};"
+                f" it is given up after {settings.wait_for_model_seconds:.0f} s. "
+                "FRESHET_STRICT_TASKS=true refuses texts of tasks that the YAML file does not name"
+            )
+        elif number is not None and waited > GRACE:
+            detail = (
+                f"a text for {text.task} waits for {told(waited)}, {behind}, though version "
+                f"{number} serves: did the serve role refuse it?"
+            )
+        else:
+            continue
+        yield Wrong(what="held", where=text.place, detail=detail)
 
 
 def _stalled(status: Status, settings: Settings, limits: Limits) -> Iterator[Wrong]:

@@ -19,30 +19,29 @@ from consumers.runner import run_role
 from consumers.settings import Settings
 from consumers.telemetry import get_log
 from consumers.training.backlog import Backlog, InvalidWindowError, Waiting, window_in
-from consumers.training.failures import FailureStreak, LearningStoppedError
+from consumers.training.failures import (
+    FailureStreak,
+    LearningStoppedError,
+    LineageDamagedError,
+)
+from consumers.training.holds import Holds
 from consumers.training.housekeeping import Housekeeping
 from consumers.training.messages import (
     Advanced,
-    Committed,
-    Failed,
     GiveUp,
     GiveUpRefresh,
     Learn,
     Refresh,
-    Round,
-    Tip,
 )
-from consumers.training.outlet import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Outlet
+from consumers.training.outlet import Outlet
 from consumers.training.pauses import Pauses
-from consumers.training.refreshes import Refreshes, found_out_again
+from consumers.training.refreshes import Refreshes
+from consumers.training.rounds import Rounds
 from consumers.training.schedule import Schedule
 from consumers.training.worker import (
-    WorkerDiedError,
     WorkerHandle,
-    WorkerNotReadyError,
     until_ready,
 )
-from model.lineage import LineageEntry
 from schemas.control import Action
 from schemas.topics import LABELED_TEXTS, TRAINING_WINDOWS
 
@@ -64,10 +63,10 @@ class TrainingHandler:
         # Partitions come and go while `batch` waits: what it still holds then is read again.
         self._epoch = 0
         self._streak = FailureStreak(settings.max_failed_windows)
-        self._announced: dict[str, int] = {}
         self._refreshes = Refreshes()
         self._pauses = Pauses()
-        self._schedule = Schedule(settings, self._backlog, self._pauses)
+        self._holds = Holds(self._pauses)
+        self._schedule = Schedule(settings, self._backlog, self._holds)
         self._housekeeping = Housekeeping(settings, self._log)
         self._control: ControlReader | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -75,6 +74,13 @@ class TrainingHandler:
     async def start(self, kafka: RoleKafka) -> None:
         """Begin to work; the worker warms up while the group is joined."""
         self._outlet = Outlet(kafka, self._log)
+        self._rounds = Rounds(
+            self._worker,
+            self._outlet,
+            self._refreshes,
+            max_attempts=self._settings.max_attempts,
+            log=self._log,
+        )
         control = ControlReader(self._settings, role="train", obeys=OBEYED)
         for command in await control.known():
             self._heed(command)
@@ -143,7 +149,7 @@ class TrainingHandler:
             self._backlog.drop(partitions)
             # Whoever extends a lineage meanwhile may have died before it announced its entry, and
             # may do the refresh too; the next window tells whether that is still due.
-            self._announced.clear()
+            self._rounds.begin_anew()
             self._refreshes.forget_due()
             self._changed.notify_all()
 
@@ -177,14 +183,23 @@ class TrainingHandler:
 
     async def _work(self) -> None:
         # A refresh that is due goes first: a stream that is never idle would starve it.
-        if self._refreshes.ready(self._pauses):
-            await self._refresh(self._refreshes.take(self._pauses))
+        if self._refreshes.ready(self._holds):
+            request = self._refreshes.take(self._holds)
+            try:
+                await self._refresh(request)
+            except LineageDamagedError as error:
+                self._refreshes.again(request)
+                self._hold(request.task, error)
             return
         items = self._schedule.next()
         if not items:
             await asyncio.sleep(HELD_BACK_SECONDS)
             return
-        await self._learn(items)
+        try:
+            await self._learn(items)
+        except LineageDamagedError as error:
+            self._hold(items[0].window.task, error)
+            return
         async with self._changed:
             self._backlog.done(items)
             self._changed.notify_all()
@@ -196,9 +211,10 @@ class TrainingHandler:
         """Learn windows together; where that is refused, halve until the bad one stands alone."""
         task = items[0].window.task
         windows = tuple(item.window for item in items)
-        failed = await self._settle(task, Learn(task=task, windows=windows))
+        failed = await self._rounds.settle(task, Learn(task=task, windows=windows))
         if failed is None:
             self._streak.learned()
+            self._holds.went_well(task)
             self._refreshes.learned(task)
             return
         if len(items) > 1:
@@ -213,91 +229,28 @@ class TrainingHandler:
         await self._outlet.dead(items[0].record, "window_failed", reason)
         await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
 
+    def _hold(self, task: str, error: LineageDamagedError) -> None:
+        """Let the task wait, with all its windows, and the others go on."""
+        seconds = self._holds.hold(task)
+        self._log.error("task_held", task=task, reason=str(error), tried_again_in=seconds)
+
     async def _refresh(self, request: Refresh) -> None:
         """Refresh an encoder; a refusal is written down, so that not every window asks again."""
         task, why = request.task, request.why
-        failed = await self._settle(task, request)
+        failed = await self._rounds.settle(task, request)
         if failed is not None:
             reason = f"{failed.error}: {failed.message}"
             self._log.error("refresh_failed", task=task, why=why, reason=reason)
             await self._give_up(GiveUpRefresh(task=task, reason=f"{why}: {reason}"))
 
     async def _give_up(self, request: GiveUp | GiveUpRefresh) -> None:
-        refused = await self._settle(request.task, request)
+        refused = await self._rounds.settle(request.task, request)
         if refused is not None:
-            msg = f"cannot even write down a failure of {request.task}: {refused.message} "
-            raise LearningStoppedError(f"{msg}(it was {request.reason})")
-
-    async def _settle(self, task: str, request: Round) -> Failed | None:
-        """Ask until there is an entry, which is then published, or the request is refused."""
-        pause, deaths = FIRST_PAUSE_SECONDS, 0
-        while True:
-            try:
-                reply = await self._ask_in_order(task, request)
-            except WorkerNotReadyError as error:
-                reply = Failed(fate="retry", error=type(error).__name__, message=str(error))
-            except WorkerDiedError as error:
-                deaths += 1
-                reply = Failed(fate="retry", error=type(error).__name__, message=str(error))
-                if deaths >= self._settings.max_attempts:
-                    return reply.model_copy(update={"fate": "reject"})
-            if isinstance(reply, Committed):
-                await self._announce(task, reply.entry)
-                await self._announce_what_overtook(task, reply.entry)
-                if reply.again:
-                    continue
-                if reply.too_early and isinstance(request, Refresh):
-                    self._refreshes.postpone(request)
-                if reply.refresh_due and not isinstance(request, GiveUpRefresh):
-                    self._refreshes.due(task, reply.refresh_due)
-                return None
-            if reply.fate == "reject":
-                return reply
-            if reply.fate == "stop":
-                raise LearningStoppedError(reply.message)
-            self._announced.pop(task, None)
-            self._log.warning(
-                "training_retried", task=task, error=reply.error, reason=reply.message, pause=pause
+            msg = (
+                f"cannot even write down a failure of {request.task}: {refused.message} (it was "
+                f"{request.reason}); `freshet pause {request.task}` lets other tasks go on"
             )
-            if reply.tip_moved and found_out_again(request):
-                return None
-            if not reply.tip_moved:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-    async def _ask_in_order(self, task: str, request: Round) -> Committed | Failed:
-        """Publish the tip's events, where they may not have gone out, before it is extended."""
-        if task not in self._announced:
-            reply = await self._worker.ask(Tip(task=task))
-            if isinstance(reply, Failed):
-                return reply
-            for entry in (*reply.before, reply.entry):
-                await self._announce(task, entry)
-        announced = {"announced": self._announced.get(task, -1)}
-        return await self._worker.ask(request.model_copy(update=announced))
-
-    async def _announce(self, task: str, entry: LineageEntry | None) -> None:
-        if entry is None:
-            self._announced.setdefault(task, -1)
-            return
-        await self._outlet.announce(entry)
-        self._announced[task] = entry.sequence
-
-    async def _announce_what_overtook(self, task: str, entry: LineageEntry | None) -> None:
-        """Announce once more what a command wrote behind our entry and announced before it.
-
-        Late followers begin with what was announced last, which must not be the older of the two.
-        """
-        if entry is None:
-            return
-        try:
-            reply = await self._worker.ask(Tip(task=task))
-        except (WorkerDiedError, WorkerNotReadyError):
-            self._announced.pop(task, None)  # then the next round asks for the tip
-            return
-        found = reply.entry if isinstance(reply, Committed) else None
-        if found is not None and found.sequence > entry.sequence:
-            await self._announce(task, found)
+            raise LearningStoppedError(msg)
 
     def _advanced(self, news: Advanced) -> None:
         self._log.info("training_progress", stage=news.stage, **news.fields)

@@ -1,7 +1,7 @@
 """Tells a fault of one window from a fault that every window would meet."""
 
 from consumers.training.messages import Failed
-from model.errors import StopError
+from model.errors import FreshetError, StopError
 
 
 class SystemicFaultError(StopError):
@@ -10,6 +10,10 @@ class SystemicFaultError(StopError):
 
 class LearningStoppedError(StopError):
     """The worker says that nothing can go well until a person changes something."""
+
+
+class LineageDamagedError(FreshetError):
+    """What a task's lineage stands on cannot be read. No window is to blame: they wait."""
 
 
 class FailureStreak:

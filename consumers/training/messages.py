@@ -122,7 +122,9 @@ class Failed(_Message):
     """Not done, for a reason that the worker knows; it goes on."""
 
     type: Literal["failed"] = "failed"
-    fate: Literal["retry", "reject", "stop"]
+    fate: Literal["retry", "reject", "hold", "stop"]
+    """As `model.errors` has it; `hold`: nothing of this task goes well until its files are mended.
+    """
     error: str
     """Name of the class."""
     message: str

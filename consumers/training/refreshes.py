@@ -50,6 +50,10 @@ class Refreshes:
         """The one that waits longest of those that are `ready`, which waits no more."""
         return self._next.pop(next(task for task in self._next if task not in paused))
 
+    def again(self, refresh: Refresh) -> None:
+        """Put back what was taken; what has come for its task since says more."""
+        self._next.setdefault(refresh.task, refresh)
+
     def postpone(self, refresh: Refresh) -> None:
         """Keep a command until its task has learned more."""
         self._too_early[refresh.task] = refresh

@@ -8,13 +8,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
 from consumers.settings import Settings
 from consumers.telemetry import get_log, set_up_logging
+from consumers.training.failures import LineageDamagedError
 from consumers.training.heartbeat import start_heartbeat
 from consumers.training.messages import (
     REQUEST,
@@ -92,12 +94,14 @@ class Worker:
 
     def _done(self, request: Tip | Round) -> Committed:
         if isinstance(request, Tip):
-            found = self._learner.unannounced(request.task)
+            with _readable(request.task):
+                found = self._learner.unannounced(request.task)
             return Committed(
                 entry=found[-1] if found else None, before=tuple(found[:-1]), refresh_due=None
             )
         config = self._settings.task(request.task)
-        self._check_announced(request, config)
+        with _readable(request.task):
+            self._check_announced(request, config)
         if self._too_early(request, config):
             return Committed(entry=None, refresh_due=None, too_early=True)
         # What was given up before the answer got lost is written down already.
@@ -174,6 +178,16 @@ class Worker:
         self.say(Advanced(stage=stage, fields=fields))
 
 
+@contextmanager
+def _readable(task: str) -> Iterator[None]:
+    """While a lineage and the files of its tip are read: what is refused there blames no window."""
+    try:
+        yield
+    except RejectError as error:
+        msg = f"what {task} has learned so far cannot be read: {error}"
+        raise LineageDamagedError(msg) from error
+
+
 def _failed(error: FreshetError) -> Failed:
     return Failed(
         fate=_fate(error),
@@ -184,6 +198,8 @@ def _failed(error: FreshetError) -> Failed:
 
 
 def _fate(error: FreshetError) -> Any:
+    if isinstance(error, LineageDamagedError):
+        return "hold"
     if isinstance(error, RetryError):
         return "retry"
     return "reject" if isinstance(error, RejectError) else "stop"

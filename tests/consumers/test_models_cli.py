@@ -1,8 +1,10 @@
 """`freshet models` on a store that a real loop has written."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import onnxruntime
@@ -40,6 +42,18 @@ def test_list_shows_every_round_and_which_serves(store: str) -> None:
 
     assert len(lines) == 2
     assert [" * " in line for line in lines] == [False, True]
+
+
+def test_list_names_a_damaged_lineage_and_lists_the_others(store: str, tmp_path: Path) -> None:
+    copied = shutil.copytree(urlsplit(store).path, tmp_path / "store")
+    (damaged := copied / "tasks" / "0" / "lineage").mkdir(parents=True)
+    (damaged / "00000000.json").write_text("{}", encoding="utf-8")
+
+    done = CliRunner().invoke(app, ["list", "--store", str(copied)])
+
+    assert done.exit_code == 1
+    assert "freshet: 0: tasks/0/lineage/00000000.json is not a lineage entry" in done.output
+    assert done.output.count("increment") == 2
 
 
 def test_list_as_json_gives_the_entries(store: str) -> None:

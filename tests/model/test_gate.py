@@ -49,7 +49,7 @@ def test_a_small_proven_loss_inside_the_margin_is_no_worse() -> None:
 def test_one_or_two_flipped_records_never_decide(losses: int) -> None:
     decision = decide(paired(0, losses, 40), paired(0, 0, 40), config=CONFIG)
     assert verdict(decision) == ("promote", "insufficient")
-    assert "as equals would with chance" in decision.reason
+    assert "one as good would lose so many or more with probability" in decision.reason
 
 
 def test_losing_a_few_more_than_it_gains_is_no_reason_to_reject() -> None:

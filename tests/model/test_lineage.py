@@ -140,3 +140,13 @@ def test_every_file_of_a_promoted_entry_is_in_the_store(loop: Loop, first: Linea
 def test_two_lineages_do_not_know_each_other(loop: Loop, first: LineageEntry) -> None:
     assert Lineage(loop.store, "other").tip() is None
     assert loop.lineage.tip() == first
+
+
+@pytest.mark.parametrize("name", ["00000002.json.bak", "README", "2.json", "notes.json"])
+def test_what_somebody_left_beside_the_entries_is_none(
+    name: str, loop: Loop, first: LineageEntry
+) -> None:
+    (lineage := loop.lineage).store.put(f"tasks/{TASK}/lineage/{name}", b"left here")
+
+    assert lineage.sequences() == [0]
+    assert lineage.tip() == first

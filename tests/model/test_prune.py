@@ -287,6 +287,15 @@ def test_a_list_left_by_a_prune_that_died_blocks_only_for_a_while(store: Artifac
     pin(store, attempt, [encoder_folder("f" * 64)])
 
 
+def test_where_nobody_prunes_any_more_such_a_list_blocks_nobody_either(
+    store: ArtifactStore,
+) -> None:
+    folder = encoder_folder("f" * 64)
+    condemn(store, "dead", [folder], now=datetime.now(UTC) - timedelta(minutes=16))
+
+    pin(store, f"{ATTEMPTS}/00000001-a", [folder])
+
+
 def test_a_prune_that_dies_at_any_file_or_is_stopped_is_ended_by_the_next(
     store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from consumers.settings import Settings, load_settings
-from consumers.status.facts import Answers, Gathered, Pause, Status, Waiting, Wrong
+from consumers.status.facts import Answers, Gathered, HeldText, Pause, Status, Waiting, Wrong
 from consumers.status.wrong import Limits, told, what_is_wrong
 from tests.consumers.status.made import a_group, a_status, a_task, ago
 
@@ -123,3 +123,39 @@ def test_what_cannot_be_looked_at_comes_first() -> None:
 )
 def test_a_span_is_told_in_one_unit(seconds: float, words: str) -> None:
     assert told(timedelta(seconds=seconds)) == words
+
+
+def held(task: str = "ticketz", *, behind: int = 4, **span: float) -> HeldText:
+    return HeldText(task=task, place="texts/0", since=ago(**span), behind=behind)
+
+
+def test_a_text_for_a_task_without_a_version_holds_its_partition_and_is_named() -> None:
+    [one] = wrong(a_status(a_task(), first_texts=(held(seconds=40),)))
+
+    assert (one.what, one.where) == ("held", "texts/0")
+    assert one.detail == (
+        "a text for ticketz, which has no version, waits for 40 s, and 4 texts behind it; it is "
+        "given up after 300 s. FRESHET_STRICT_TASKS=true refuses texts of tasks that the YAML file "
+        "does not name"
+    )
+
+
+def test_a_text_that_no_version_answers_though_one_serves_tells_of_a_refusal() -> None:
+    [one] = wrong(a_status(a_task(), first_texts=(held("prices", behind=0, minutes=3),)))
+
+    assert one.detail == (
+        "a text for prices waits for 3 min, and none behind it yet, though version 12 serves: did "
+        "the serve role refuse it?"
+    )
+
+
+def test_a_text_that_has_only_just_come_is_not_held() -> None:
+    texts = (held(seconds=10), held("prices", seconds=100))
+
+    assert wrong(a_status(a_task(), first_texts=texts)) == []
+
+
+def test_where_nobody_serves_that_is_what_is_wrong() -> None:
+    status = a_status(groups=(a_group("serve", members=0),), first_texts=(held(minutes=4),))
+
+    assert kinds(status) == ["no_member"]

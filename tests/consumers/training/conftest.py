@@ -7,7 +7,7 @@ import pytest
 
 from consumers.control import GivenCommand
 from consumers.settings import Settings
-from consumers.training import agent
+from consumers.training import agent, rounds
 from consumers.training import worker as worker_module
 from consumers.training.agent import TrainingHandler
 from tests.consumers.training.scene import Broker, Control, Play, Scene, Worker
@@ -16,7 +16,7 @@ from tests.consumers.training.scene import Broker, Control, Play, Scene, Worker
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     """Runs a handler with this worker through a scene, within bounds."""
-    monkeypatch.setattr(agent, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "FIRST_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(worker_module, "FIRST_PAUSE_SECONDS", 0.0)
 
     def run(worker: Worker, scene: Scene, *given: GivenCommand) -> Broker:

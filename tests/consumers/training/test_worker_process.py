@@ -17,9 +17,15 @@ from consumers.training.messages import (
     GiveUp,
     GiveUpRefresh,
     Refresh,
+    Tip,
 )
 from consumers.training.worker_process import Worker
-from model.errors import ConfigError, FreshetError, StoreUnavailableError
+from model.errors import (
+    ArtifactRefusedError,
+    ConfigError,
+    FreshetError,
+    StoreUnavailableError,
+)
 from schemas.evaluation import Outcome
 from tests.model.loop import a_window, stream
 
@@ -197,3 +203,19 @@ def test_what_was_given_up_is_not_written_down_twice(made: tuple[Worker, io.Stri
     with_learner(worker, learner).answer(asked.model_dump_json())
 
     assert said(out) == Committed(entry=None, refresh_due=None)
+
+
+@pytest.mark.parametrize("request_", [COMMANDED, Tip(task="prices")])
+def test_a_lineage_that_cannot_be_read_holds_its_task_and_blames_no_window(
+    request_: Refresh | Tip, made: tuple[Worker, io.StringIO]
+) -> None:
+    def refuses(*_: Any) -> Any:
+        raise ArtifactRefusedError("its statistics are cut short")
+
+    (worker, out), learner = made, Learner()
+    learner.state = learner.unannounced = refuses  # type: ignore[method-assign, attr-defined]
+
+    with_learner(worker, learner).answer(request_.model_dump_json())
+
+    assert said(out).fate == "hold"
+    assert said(out).message.endswith("cannot be read: its statistics are cut short")

@@ -39,10 +39,15 @@ def tasks_file(folder: Path, **window: float) -> str:
 
 
 def produce(
-    settings: Settings, values: Iterable[bytes], *, topic: Topic = LABELED_TEXTS, partition: int = 0
+    settings: Settings,
+    values: Iterable[bytes],
+    *,
+    topic: Topic = LABELED_TEXTS,
+    partition: int = 0,
+    **options: Any,
 ) -> None:
-    """Append values to a partition and wait for the broker."""
-    producer = KafkaProducer(**kafka_python_options(settings), acks="all")
+    """Append values to a partition and wait for the broker; `options` are the producer's."""
+    producer = KafkaProducer(**kafka_python_options(settings), acks="all", **options)
     try:
         for value in values:
             producer.send(settings.topic(topic.name), value, key=b"key", partition=partition)

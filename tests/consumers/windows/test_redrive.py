@@ -81,6 +81,22 @@ def test_records_are_refused_listed_shown_and_sent_again_once(
     assert closed[0].digest == digest_ids([f"{topic}/0/3", f"{topic}/0/0"])
 
 
+def test_a_record_that_came_compressed_goes_back_compressed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    value = labeled(text="a" * 3_000_000)
+    produce(settings, [value], compression_type="gzip", max_request_size=4_000_000)
+    windows = role(settings, tmp_path, FRESHET_CONFIG=tasks_file(tmp_path, records=2)).start()
+    try:
+        dead_letters(settings, 1)
+    finally:
+        assert windows.stop() == 0, windows.last_lines()
+
+    told = freshet(settings, "redrive", "--reason", "record_too_large")[1]
+
+    assert "1 sent again; 0 were sent before" in told
+
+
 def told_of(settings: Settings, *arguments: str) -> str:
     environment: dict[str, Any] = {
         "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
