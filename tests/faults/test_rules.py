@@ -54,3 +54,10 @@ def _taken(planned: Planned) -> bool:
     except BadRecordError:
         return False
     return True
+
+
+@pytest.mark.parametrize("value", [b"[" * 100_000, b'{"task": "a", "text": "t", "label": true}'])
+def test_what_the_producer_does_not_think_of_is_refused_by_both(value: bytes) -> None:
+    assert labeled_text(value, max_text_chars=MAX_TEXT_CHARS) is None
+    with pytest.raises(BadRecordError):
+        valid_labeled_text(Raw(value), settings=SETTINGS)

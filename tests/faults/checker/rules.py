@@ -13,7 +13,8 @@ MOST_CHARS = 200
 def labeled_text(value: bytes | None, *, max_text_chars: int) -> dict[str, Any] | None:
     """The fields of a labeled text, its label stripped; None where it is not a valid one."""
     fields = _text(value, max_text_chars)
-    if fields is None or not isinstance(label := fields.get("label"), str | int | float):
+    label = None if fields is None else fields.get("label")
+    if fields is None or isinstance(label, bool) or not isinstance(label, str | int | float):
         return None
     label = str(label).strip()
     source = fields.get("source")
@@ -40,7 +41,7 @@ def id_of(fields: dict[str, Any], topic: str, partition: int, offset: int) -> st
 def _text(value: bytes | None, max_text_chars: int) -> dict[str, Any] | None:
     try:
         fields = json.loads((value or b"").decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(fields, dict):
         return None
