@@ -28,7 +28,7 @@ $(READY): pyproject.toml uv.lock | $(UV)
 setup: $(READY) ## Make the local environment with the locked dependencies
 
 demo: $(READY) ## Run the whole loop; DATA=file TASK=name WINDOW=200 REPORT=out.json
-	$(BIN)/freshet demo $(if $(DATA),--data '$(DATA)') $(if $(TASK),--task '$(TASK)') \
+	@$(BIN)/freshet demo $(if $(DATA),--data '$(DATA)') $(if $(TASK),--task '$(TASK)') \
 		$(if $(WINDOW),--window '$(WINDOW)') $(if $(REPORT),--report '$(REPORT)')
 
 lint: $(READY) ## Format, lint, types, and who may import whom

@@ -60,7 +60,11 @@ def _freshet(
 @app.command()
 def topics(config: Config = None, bootstrap_servers: Servers = None) -> None:
     """Create the topics that are missing and say where the others differ; changes none."""
-    _run_role("consumers.topics_admin", config=config, bootstrap_servers=bootstrap_servers)
+    from consumers import topics_admin  # noqa: PLC0415 - a role, imported when run
+
+    with clean_errors():
+        settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
+        raise typer.Exit(topics_admin.run(settings))
 
 
 @app.command()
@@ -184,6 +188,12 @@ def forget(context: typer.Context) -> None:
 def backtest(context: typer.Context) -> None:
     """Replay labeled files under several plans and compare them: no Kafka, nothing is kept."""
     _hand_on("consumers.backtest.command", context)
+
+
+@app.command(context_settings=_HANDED_ON)
+def broker(context: typer.Context) -> None:
+    """Run an Apache Kafka on this machine until Ctrl-C, for trying things on one machine."""
+    _hand_on("consumers.broker.command", context)
 
 
 @app.command()

@@ -92,7 +92,7 @@ def forget(
         unseen=unseen,
         dry_run=dry_run,
         refresh=refresh,
-        progress=say_progress,
+        progress=say_progress(),
     )
     for line in words.told(task, done, dry_run=dry_run, refresh=refresh):
         typer.echo(line)

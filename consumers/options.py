@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from consumers.progress import SeldomTold
 from model.errors import ConfigError, FreshetError
 
 USAGE_STATUS = 2
@@ -69,9 +70,9 @@ def with_training(module: str, what: str) -> Any:
         raise ConfigError(f"{what} needs the extra `train` ({error})") from error
 
 
-def say_progress(stage: str, /, **fields: Any) -> None:
-    """Tell on stderr how far a command is."""
-    typer.echo(f"{stage} {fields}", err=True)
+def say_progress() -> SeldomTold:
+    """What tells on stderr how far a command is."""
+    return SeldomTold(lambda line: typer.echo(line, err=True))
 
 
 def tell_note(note: str | None) -> None:

@@ -20,6 +20,8 @@ from kafka.errors import KafkaError
 
 from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.datasets import Dataset
+from consumers.peek import BrokerSilentError, Peek
+from consumers.publisher import MissingTopicError
 from consumers.settings import Settings
 from model.errors import RetryError
 from schemas.control import Action, Command
@@ -52,11 +54,18 @@ class Pace:
 class TextProducer:
     """A kafka-python producer that counts what the broker has acknowledged.
 
+    Args:
+        settings: broker and prefix.
+        who: gives the commands.
+        topics: that it is going to write to.
+
     Raises:
         ProduceError: from any method, once a record was refused or the broker does not answer.
+        MissingTopicError: one of the topics does not exist; the client alone would wait a minute
+            for it, or make it with other settings than ours.
     """
 
-    def __init__(self, settings: Settings, *, who: str) -> None:
+    def __init__(self, settings: Settings, *, who: str, topics: Sequence[Topic]) -> None:
         self._settings = settings
         self._who = who
         self._lock = threading.Lock()
@@ -73,6 +82,11 @@ class TextProducer:
             )
         except KafkaError as error:
             raise ProduceError(no_broker(settings, error)) from error
+        try:
+            _require(topics, settings)
+        except BaseException:
+            self.close(timeout_seconds=0.0)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -196,11 +210,13 @@ def produce_dataset(
 
     Raises:
         ProduceError: the broker refused a record or does not answer.
+        MissingTopicError: there is no topic to write to.
     """
     texts = [row.labeled for row in dataset.rows[:limit]]
     tasks = sorted({text.task for text in texts})
     began = time.monotonic()
-    with TextProducer(settings, who=who) as producer:
+    topics = (LABELED_TEXTS, CONTROL) if close else (LABELED_TEXTS,)
+    with TextProducer(settings, who=who, topics=topics) as producer:
         sent = produce(texts, producer, pace=Pace(rate))
         elapsed = time.monotonic() - began
         for task in tasks if close else ():
@@ -210,3 +226,15 @@ def produce_dataset(
         f"{sent} records of {', '.join(tasks)} acknowledged in {elapsed:.1f} s"
         f" ({sent / max(elapsed, 1e-9):.0f}/s){closed}"
     )
+
+
+def _require(topics: Sequence[Topic], settings: Settings) -> None:
+    if settings.memory_broker:  # librdkafka's mock makes a topic when it is first written to
+        return
+    try:
+        with Peek(settings) as peek:
+            missing = [settings.topic(topic.name) for topic in topics if not peek.is_there(topic)]
+    except BrokerSilentError as error:
+        raise ProduceError(str(error)) from error
+    if missing:
+        raise MissingTopicError.of(missing)

@@ -1,9 +1,9 @@
 """Publishes through the Faust app's producer and waits until every replica has the records."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from aiokafka.errors import (
     InvalidProducerEpoch,
@@ -30,7 +30,14 @@ class RecordTooLargeError(RejectError):
 
 
 class MissingTopicError(StopError):
-    """A topic that the role needs does not exist."""
+    """A topic that is needed does not exist."""
+
+    @classmethod
+    def of(cls, topics: Iterable[str]) -> Self:
+        """The error for these topics, by their names on the broker; says how to make them."""
+        names = sorted(topics)
+        them = "it" if len(names) == 1 else "them"
+        return cls(f"no such topic: {', '.join(names)}; `freshet topics` makes {them}")
 
 
 class Outgoing(NamedTuple):
@@ -68,10 +75,8 @@ class Publisher:
             producer.service_reset()
             msg = f"cannot reach Kafka at {self._app.settings.bootstrap_servers}: {error}"
             raise BrokerUnavailableError(msg) from error
-        missing = sorted(set(topics) - known.topics())
-        if missing:
-            msg = f"no such topic: {', '.join(missing)}; `freshet topics` makes them"
-            raise MissingTopicError(msg)
+        if missing := set(topics) - known.topics():
+            raise MissingTopicError.of(missing)
 
     async def stop(self) -> None:
         """Leave the broker; what was acknowledged stays."""

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.dead_letter_log import DeadLetterLog, Heading, Original, RecordGoneError
@@ -67,11 +67,16 @@ class Redriver:
                 max_request_size=LARGE_MESSAGE_BYTES,
                 # A record may be in the log only because its producer compressed it.
                 compression_type="gzip",
+                max_block_ms=int(1000 * PATIENCE_SECONDS),
             )
         except KafkaError as error:
             raise BrokerUnavailableError(no_broker(settings, error)) from error
-        if not self._producer.partitions_for(self._marks):
-            raise MissingTopicError(f"no such topic: {self._marks}; `freshet topics` makes it")
+        try:
+            there = self._producer.partitions_for(self._marks)
+        except KafkaTimeoutError:
+            there = None
+        if not there:
+            raise MissingTopicError.of([self._marks])
 
     def __enter__(self) -> Self:
         return self

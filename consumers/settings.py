@@ -1,28 +1,37 @@
 """The settings of every role, from `FRESHET_*` variables and an optional YAML file for tasks."""
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from consumers.setting_faults import described
+from consumers.tasks_file import TasksFile, read_tasks
 from model.config import TaskConfig
 from model.errors import ConfigError
-from schemas.base import TaskName
 from schemas.topics import MAX_RECORD_BYTES
 
+__all__ = ["Settings", "TasksFile", "child_environment", "extend_environment", "load_settings"]
 
-class TasksFile(BaseModel):
-    """The YAML file: `defaults` for every task, and per task what differs from them."""
+ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\s:/@\[\]]+):([0-9]{1,5})")
+"""`host:port`; an address of IPv6 in brackets."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    defaults: dict[str, Any] = Field(default_factory=dict)
-    tasks: dict[TaskName, dict[str, Any] | None] = Field(default_factory=dict)
+def _addresses(given: str) -> str:
+    """Brokers, each of which can be one; none at all is as if none was named."""
+    parts = [part.strip() for part in given.split(",")] if given else []
+    for part in parts:
+        found = ADDRESS.fullmatch(part)
+        if found is None or not 1 <= int(found[1]) <= 65535:
+            msg = "Each should be host:port with a port from 1 to 65535; this is not: {part}"
+            raise PydanticCustomError("address", msg, {"part": repr(part)})
+    return ",".join(parts)
 
 
 class Settings(BaseSettings):
@@ -38,6 +47,7 @@ class Settings(BaseSettings):
 
     bootstrap_servers: Annotated[
         str,
+        AfterValidator(_addresses),
         Field(
             validation_alias=AliasChoices("FRESHET_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS")
         ),
@@ -55,7 +65,7 @@ class Settings(BaseSettings):
     """Where versions live: a folder, or `s3://`, `gs://`, `az://` with a path."""
     cache: Path = Path("~/.cache/freshet")
     """Folder of this machine for fetched artifacts and exported graphs."""
-    config: Path | None = None
+    config: Annotated[Path | None, BeforeValidator(lambda given: given or None)] = None
     """YAML file with `defaults` and `tasks`."""
     strict_tasks: bool = False
     """Only tasks named in the YAML file are accepted; records of others are dead letters."""
@@ -90,7 +100,7 @@ class Settings(BaseSettings):
     """A follower refuses a version with a larger tokenizer, which takes many times its size in
     memory."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads of torch and onnxruntime in one process; 0 takes every core."""
+    """Threads of torch, BLAS and onnxruntime in one process; 0 takes every core."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where models run; `auto` takes CUDA where it works."""
     session_timeout_seconds: Annotated[float, Field(ge=6)] = 10.0
@@ -137,7 +147,7 @@ class Settings(BaseSettings):
 
     def task(self, name: str) -> TaskConfig:
         """How a task learns: the defaults, overridden by what the file says of it."""
-        return TaskConfig.model_validate(_merged(self.tasks_file, name))
+        return TaskConfig.model_validate(self.tasks_file.merged(name))
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -152,20 +162,12 @@ def load_settings(**overrides: Any) -> Settings:
         settings = Settings(**overrides)
     except ValidationError as error:
         faults += [_described_variable(fault) for fault in error.errors()]
-    given = overrides.get("config") or os.environ.get("FRESHET_CONFIG")
+    given = overrides.get("config") or os.environ.get("FRESHET_CONFIG") or None
     path = settings.config if settings else given
     tasks = TasksFile()
     if path is not None:
-        try:
-            tasks = _read_tasks(Path(path))
-        except ConfigError as error:
-            faults.append(str(error))
-        for name in ("defaults", *tasks.tasks):
-            try:
-                TaskConfig.model_validate(_merged(tasks, name))
-            except ValidationError as error:
-                where = f"{path}: {name}: "
-                faults += [_described(fault, where) + _near(fault) for fault in error.errors()]
+        tasks, found = read_tasks(Path(path))
+        faults += found
     if faults or settings is None:
         msg = "These settings cannot work:\n" + "\n".join(f"  - {fault}" for fault in faults)
         raise ConfigError(msg)
@@ -199,55 +201,7 @@ def extend_environment(values: Mapping[str, str]) -> None:
         os.environ.setdefault(name, value)
 
 
-def _read_tasks(path: Path) -> TasksFile:
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return TypeAdapter(TasksFile).validate_python(raw)
-    except OSError as error:
-        msg = f"{path}: {error.strerror or error}"
-        raise ConfigError(msg) from error
-    except yaml.YAMLError as error:
-        msg = f"{path}: not YAML: {error}"
-        raise ConfigError(msg) from error
-    except ValidationError as error:
-        msg = "; ".join(_described(fault, f"{path}: ") for fault in error.errors())
-        raise ConfigError(msg) from error
-
-
-def _merged(file: TasksFile, task: str) -> dict[str, Any]:
-    return _deep_merge(file.defaults, file.tasks.get(task) or {})
-
-
-def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        held = merged.get(key)
-        both = isinstance(held, dict) and isinstance(value, dict)
-        merged[key] = _deep_merge(held, value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def _described(fault: Any, where: str) -> str:
-    name = ".".join(str(part) for part in fault["loc"])
-    return f"{where}{name}: {fault['msg']} (it is {fault['input']!r})"
-
-
-def _near(fault: Any) -> str:
-    """The field of a task's configuration that a misspelt one is almost, as a question."""
-    if fault["type"] != "extra_forbidden":
-        return ""
-    *parents, name = fault["loc"]
-    model: Any = TaskConfig
-    for parent in parents:
-        field = model.model_fields.get(parent)
-        model = field and field.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return ""
-    near = get_close_matches(str(name), model.model_fields, 1)
-    return f"; is {near[0]} meant?" if near else ""
-
-
 def _described_variable(fault: Any) -> str:
     name, *rest = fault["loc"]
     variable = f"FRESHET_{str(name).upper().removeprefix('FRESHET_')}"
-    return _described({**fault, "loc": (variable, *rest)}, "")
+    return described({**fault, "loc": (variable, *rest)})

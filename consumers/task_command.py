@@ -10,6 +10,7 @@ from model.errors import ConfigError, FreshetError
 from model.lineage import Lineage, no_lineage
 from schemas.base import TaskName
 from schemas.control import Action
+from schemas.topics import CONTROL
 
 
 def give_command(
@@ -31,9 +32,10 @@ def give_command(
     Raises:
         ConfigError: there can be no such task.
         ProduceError: the broker does not take it.
+        MissingTopicError: the topic of commands was not made yet.
     """
     _check_task(settings, task)
-    with TextProducer(settings, who=who or this_user()) as producer:
+    with TextProducer(settings, who=who or this_user(), topics=[CONTROL]) as producer:
         producer.send_command(action, task, why=why)
     return _unknown(settings, task)
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from consumers.broker.clients import kafka_python_options
+from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.positions import records_between
 from consumers.publisher import BrokerUnavailableError, MissingTopicError
 from consumers.settings import Settings
@@ -20,13 +20,15 @@ class TopicReader:
     """A consumer without a group. Every method raises `BrokerUnavailableError` without a broker."""
 
     def __init__(self, settings: Settings) -> None:
-        with _translated("connect"):
+        try:
             self._consumer: Any = KafkaConsumer(
                 **kafka_python_options(settings),
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
             )
+        except (KafkaError, OSError) as error:
+            raise BrokerUnavailableError(no_broker(settings, error)) from error
 
     def __enter__(self) -> Self:
         return self
@@ -43,8 +45,7 @@ class TopicReader:
         with _translated(f"read {topic}"):
             numbers = self._consumer.partitions_for_topic(topic)
             if not numbers:
-                msg = f"no such topic: {topic}; `freshet topics` makes it"
-                raise MissingTopicError(msg)
+                raise MissingTopicError.of([topic])
             places = [TopicPartition(topic, number) for number in sorted(numbers)]
             firsts = self._consumer.beginning_offsets(places)
             ends = self._consumer.end_offsets(places)

@@ -55,3 +55,8 @@ def test_the_benchmark_of_learning_gets_avalanche_in_an_environment_apart() -> N
     places = [made.index(step) for step in steps]
     assert places == sorted(places)
     assert "--python .avalanche-venv/bin/python" in made
+
+
+def test_the_demo_is_not_preceded_by_its_command() -> None:
+    recipe = (REPOSITORY / "Makefile").read_text().split("\ndemo: ")[1].splitlines()[1]
+    assert recipe.startswith("\t@$(BIN)/freshet demo")

@@ -8,14 +8,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-_STAGES = {
-    "encoding": "encoding the window",
-    "solving": "solving the head",
-    "rereading": "reading the log again",
-    "fitting": "fitting the encoder",
-    "recomputing": "encoding old records anew",
-    "exporting": "exporting and proving",
-}
+from consumers.progress import STAGES
 
 
 class Display:
@@ -74,9 +67,9 @@ class Display:
         """Take note of a step; `window` closes one."""
         if stage == "window":
             self._window(**fields)
-        elif self._bar is not None and stage in _STAGES:
+        elif self._bar is not None and stage in STAGES:
             step = f" {fields['step']}/{fields['steps']}" if stage == "fitting" else ""
-            self._bars.update(self._bar, doing=_STAGES[stage] + step)
+            self._bars.update(self._bar, doing=STAGES[stage] + step)
 
     def _window(self, *, records: int, prequential: float | None, **_rest: Any) -> None:
         if self._bar is not None:

@@ -60,8 +60,10 @@ def advice(report: BacktestReport) -> str:
     if report.joint is None:
         return f"{said}."
     short = 100 * (report.joint.average_accuracy - accuracy)
+    points = f"{abs(short):.1f}"
     away = "short of" if short > 0 else "above"
-    return f"{said}. It is {abs(short):.1f} points {away} training on everything at once."
+    distance = "as good as" if points == "0.0" else f"{points} points {away}"
+    return f"{said}. It is {distance} training on everything at once."
 
 
 def _as_good(plan: PlanReport, best: PlanReport) -> bool:

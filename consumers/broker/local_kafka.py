@@ -12,7 +12,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NoReturn, Self
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -31,14 +31,16 @@ FORMAT_SECONDS = 60.0
 class LocalKafka:
     """One broker with its own ports, data and process group; it dies with this process.
 
-    `stop`, `kill` and `start` may follow each other: port and data stay the same. Start it on the
-    main thread where that can be: see `consumers.guard`.
+    `stop`, `kill` and `start` may follow each other: port and data stay the same. Data that an
+    earlier one left in the folder is served again. Start it on the main thread where that can be:
+    see `consumers.guard`.
 
     Args:
         folder: of its data, its log and its settings.
+        port: on 127.0.0.1; a free one where none is given.
         cache: of Kafka's jars.
         memory_mib: of its heap, at most.
-        properties: in place of those of `server_properties`; read when its data is formatted.
+        properties: in place of those of `server_properties`; read at each start.
         cluster_id: of the cluster whose node it is, by `properties`; its own where none is given.
     """
 
@@ -48,13 +50,15 @@ class LocalKafka:
         self,
         folder: Path,
         *,
+        port: int | None = None,
         cache: Path = DEFAULT_CACHE,
         memory_mib: int = 512,
         properties: Mapping[str, str] | None = None,
         cluster_id: str | None = None,
     ) -> None:
         self.folder = folder.absolute()
-        self.port = free_port()
+        self.port = free_port() if port is None else port
+        self._controller_port = free_port()
         self._cache = cache
         self._memory_mib = memory_mib
         self._properties = properties
@@ -103,6 +107,7 @@ class LocalKafka:
             raise BrokerError(f"A local Kafka cannot run here: {fault}.")
         jars = fetch_jars(self._cache)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_properties()
         if not self._data.is_dir():
             self._format(jars)
         return jars
@@ -129,6 +134,16 @@ class LocalKafka:
         except BaseException:  # Ctrl-C too: nothing may stay behind
             self.kill()
             raise
+
+    def await_end(self) -> NoReturn:
+        """Wait as long as it runs.
+
+        Raises:
+            BrokerError: it has ended by itself; the end of its log is in the message.
+        """
+        if self._process is not None:
+            self._process.wait()
+        raise BrokerError(f"Kafka ended by itself.\n{self._last_lines()}")
 
     def stop(self, *, grace_seconds: float = 15.0) -> None:
         """Shut down in good order, by SIGKILL after the grace time; data and port are kept."""
@@ -167,14 +182,16 @@ class LocalKafka:
             *program,
         ]
 
-    def _format(self, jars: Path) -> None:
+    def _write_properties(self) -> None:
         text = server_properties(
             data=self._data,
             port=self.port,
-            controller_port=free_port(),
+            controller_port=self._controller_port,
             overrides=self._properties,
         )
         self._server_properties.write_text(text, encoding="utf-8")
+
+    def _format(self, jars: Path) -> None:
         # `=`: an id may begin with a dash.
         tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}"]
         command = self._java(jars, *tool, "--config", str(self._server_properties))
@@ -185,6 +202,9 @@ class LocalKafka:
         except subprocess.TimeoutExpired as error:
             shutil.rmtree(self._data, ignore_errors=True)
             raise BrokerError(f"Kafka did not format {self._data} in time.") from error
+        except BaseException:  # Ctrl-C too: half made, it would be taken for whole the next time
+            shutil.rmtree(self._data, ignore_errors=True)
+            raise
         if done.returncode != 0:
             shutil.rmtree(self._data, ignore_errors=True)
             raise BrokerError(f"Kafka could not format {self._data}:\n{done.stdout}{done.stderr}")
@@ -240,3 +260,17 @@ def free_port() -> int:
             trial.bind(("127.0.0.1", port))
             return port
     raise BrokerError(f"No free port between 20000 and 32000 (process {os.getpid()}).")
+
+
+def port_fault(port: int) -> str | None:
+    """Why a broker could not listen on a port of this machine; None where it could."""
+    with socket.socket() as probe:  # a listener on every address lets some systems bind one of them
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            return "something listens there already"
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Kafka does
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None

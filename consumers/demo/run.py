@@ -1,15 +1,13 @@
 """`freshet demo`: the broker, every role as a process, a stream, and what came of it."""
 
 import shutil
-import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
@@ -29,16 +27,18 @@ from consumers.footprint import PeakMemory
 from consumers.processes import ProcessGroup
 from consumers.produce import Pace, TextProducer
 from consumers.settings import Settings
+from consumers.signals import sigterm_unwinds
 from consumers.topics_admin import ensure_topics
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError
-from schemas.topics import TOPICS
+from schemas.topics import CONTROL, LABELED_TEXTS, TEXTS, TOPICS
 
 ROLES = ("windows", "train", "serve")
+SENT = (LABELED_TEXTS, TEXTS, CONTROL)
+"""Topics that the demo itself writes to."""
 MARK = ".freshet-demo"
 """Names a folder that a demo made, and that the next one may therefore empty."""
 PROGRAM = (sys.executable, "-m", "consumers")
-TERMINATED_STATUS = 128 + signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def run_demo(
     began = time.monotonic()
     console = opened_console(highlight=False)
     tell = _teller(console)
-    with _sigterm_unwinds():
+    with sigterm_unwinds():
         # 1.
         plan = make_plan(options)
         for complaint in plan.complaints:
@@ -90,7 +90,7 @@ def run_demo(
             peak_memory_bytes=streamed.peak_memory_bytes,
             seconds=time.monotonic() - began,
         )
-    target = options.report or out / "report.json"
+    target = (options.report or out / "report.json").absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     places = {"report": target, "logs": out / "logs", "versions": out / "store"}
@@ -131,7 +131,7 @@ def _stream(
             roles.start(role, environment={"FRESHET_THREADS": "1"} if role == "serve" else None)
         watch = stack.enter_context(TopicWatch(inside))
         tails = [LogTail(role, roles.roles[role].log) for role in ROLES]
-        producer = stack.enter_context(TextProducer(inside, who="freshet-demo"))
+        producer = stack.enter_context(TextProducer(inside, who="freshet-demo", topics=SENT))
 
         def facts() -> list[Fact]:
             return [
@@ -222,17 +222,3 @@ def _teller(console: Console) -> Callable[[str], None]:
 
 def _display(console: Console, tell: Callable[[str], None]) -> Display:
     return LiveDisplay(console) if console.is_terminal else PlainDisplay(tell)
-
-
-@contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
-    """Let SIGTERM end the block as an exception does, so that every child is stopped."""
-
-    def unwind(_number: int, _frame: FrameType | None) -> None:
-        sys.exit(TERMINATED_STATUS)
-
-    before = signal.signal(signal.SIGTERM, unwind)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,5 @@
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from consumers.broker import kafka_python_options
 from consumers.datasets import load_dataset
 from consumers.produce import Pace, ProduceError, TextProducer, produce, produce_dataset
+from consumers.publisher import MissingTopicError
 from consumers.refresh_command import ask_for_refresh
 from consumers.settings import Settings
 from schemas.control import Action, Command
@@ -87,7 +89,32 @@ def test_a_broker_that_is_not_there_is_a_clear_error(monkeypatch: pytest.MonkeyP
         lambda _: {"bootstrap_servers": ["127.0.0.1:1"], "bootstrap_timeout_ms": 300},
     )
     with pytest.raises(ProduceError, match=r"127\.0\.0\.1:1"):
-        TextProducer(Settings(bootstrap_servers="127.0.0.1:1"), who="test")
+        TextProducer(Settings(bootstrap_servers="127.0.0.1:1"), who="test", topics=[TEXTS])
+
+
+def test_topics_that_were_not_made_are_told_at_once_with_the_way_to_make_them(
+    settings: Settings, tmp_path: Path
+) -> None:
+    nowhere = settings.model_copy(update={"prefix": f"{settings.prefix}none-"})
+    path = tmp_path / "moods.jsonl"
+    path.write_text('{"text": "hm", "label": "good"}', encoding="utf-8")
+    began = time.monotonic()
+    with pytest.raises(MissingTopicError) as caught:
+        produce_dataset(load_dataset(path), nowhere, rate=None, limit=None, close=True)
+    with pytest.raises(MissingTopicError, match=r"control; `freshet topics` makes it"):
+        ask_for_refresh(nowhere, "moods", who="Ada L.", why="new house style")
+    assert time.monotonic() - began < 20
+    names = ", ".join(map(nowhere.topic, ("control", "labeled-texts")))
+    assert str(caught.value) == f"no such topic: {names}; `freshet topics` makes them"
+
+
+def test_a_broker_that_goes_away_before_topics_are_looked_for_is_a_clear_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"bootstrap_servers": ["127.0.0.1:1"], "bootstrap_timeout_ms": 300}
+    monkeypatch.setattr("consumers.peek.kafka_python_options", lambda _: options)
+    with pytest.raises(ProduceError, match=r"no broker answers at .*--bootstrap-servers"):
+        TextProducer(settings, who="test", topics=[TEXTS])
 
 
 def read(settings: Settings, topic: Topic) -> list[tuple[bytes, bytes]]:
@@ -121,7 +148,7 @@ def test_a_file_is_produced_and_its_windows_closed(settings: Settings, tmp_path:
 
 
 def test_acknowledged_texts_are_counted(settings: Settings) -> None:
-    with TextProducer(settings, who="test") as producer:
+    with TextProducer(settings, who="test", topics=[LABELED_TEXTS, TEXTS]) as producer:
         for number in range(25):
             producer.send_labeled(labeled(number))
         producer.send_text(

@@ -8,7 +8,7 @@ import yaml
 from typer.testing import CliRunner
 
 from consumers import answering
-from consumers.models_cli import app
+from consumers.models_cli import UnknownTaskError, app
 from consumers.peek import BrokerSilentError
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError
@@ -68,3 +68,14 @@ def test_an_unknown_state_of_serving_is_an_error_that_names_the_way_out(
     monkeypatch.setattr(answering, "Peek", silent)
     with pytest.raises(ConfigError, match="--by-age-alone"):
         run(written, "prune")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run", "--by-age-alone")])
+def test_a_task_that_is_not_there_is_refused_before_the_broker_is_asked(
+    written: Written, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "Peek", None)
+    files = written.store.list()
+    with pytest.raises(UnknownTaskError, match=f"'nosuch' in .*; it has: {TASK}"):
+        run(written, "prune", "nosuch", *arguments)
+    assert written.store.list() == files

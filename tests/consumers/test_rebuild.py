@@ -61,6 +61,8 @@ def test_a_version_is_rebuilt_and_said_to_be_the_same(rebuilds: Any, loop: Loop)
     assert version is not None
     assert f"head: equal, {version.head.sha256}" in said
     assert "environment" not in said
+    assert "{" not in said  # progress is told in words
+    assert "encoding the window, " in said
     assert loop.lineage.sequences() == [0, 1, 2]
 
 

@@ -27,8 +27,10 @@ class Producer:
         self.refused: set[bytes | str] = set()
         self._topics = topics
 
-    def partitions_for(self, topic: str) -> set[int] | None:
-        return {0} if topic in self._topics else None
+    def partitions_for(self, topic: str) -> set[int]:
+        if topic not in self._topics:  # what the client does, after it has waited
+            raise KafkaTimeoutError("no metadata")
+        return {0}
 
     def send(self, topic: str, **fields: Any) -> Any:
         record = SimpleNamespace(topic=topic, **fields)

@@ -63,3 +63,55 @@ def test_a_misspelt_field_of_a_task_names_the_one_that_is_near(
     path.write_text(f"tasks: {{news: {line}}}", encoding="utf-8")
     with pytest.raises(ConfigError, match=near.replace("?", r"\?")):
         load_settings(config=path)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "127.0.0.1:9999,:",
+        "kafka",
+        "kafka:",
+        "kafka:0",
+        "kafka:65536",
+        "::1:9092",
+        ":9092",
+        "a:1,,b:2",
+    ],
+)
+@pytest.mark.parametrize("by", ["option", "variable", "kafka's variable"])
+def test_a_broker_that_is_not_host_and_port_is_told_with_the_other_faults(
+    given: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRESHET_PARTITIONS", "many")
+    if by != "option":
+        names = {"variable": "FRESHET_BOOTSTRAP_SERVERS"}
+        monkeypatch.setenv(names.get(by, "KAFKA_BOOTSTRAP_SERVERS"), given)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(**({"bootstrap_servers": given} if by == "option" else {}))
+    assert "FRESHET_PARTITIONS: " in str(caught.value)
+    assert "FRESHET_BOOTSTRAP_SERVERS: Each should be host:port" in str(caught.value)
+    assert repr(given) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("a:1, b:65535", "a:1,b:65535"),
+        ("[::1]:9092", "[::1]:9092"),
+        ("k_1.x-y:9092",) * 2,
+        ("", ""),
+    ],
+)
+def test_brokers_are_taken_as_host_and_port_and_none_stays_none(given: str, taken: str) -> None:
+    settings = load_settings(bootstrap_servers=given)
+    assert settings.bootstrap_servers == taken
+    assert settings.broker_given == bool(given)
+
+
+def test_an_empty_name_of_the_file_is_as_if_none_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHET_CONFIG", "")
+    assert load_settings().config is None
+    monkeypatch.setenv("FRESHET_PARTITIONS", "many")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert len(str(caught.value).splitlines()) == 2

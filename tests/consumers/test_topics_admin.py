@@ -3,7 +3,9 @@
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from typer.testing import CliRunner
 
+from consumers.__main__ import app
 from consumers.broker import kafka_python_options
 from consumers.settings import Settings
 from consumers.topics_admin import Difference, TopicsReport, configs_of, ensure_topics, run
@@ -102,3 +104,7 @@ def test_a_broker_that_does_not_answer_is_a_fault_to_retry(
     monkeypatch.setattr("consumers.topics_admin.kafka_python_options", lambda _: options)
     with pytest.raises(RetryError, match=r"no broker answers at 127\.0\.0\.1:1"):
         ensure_topics(Settings(bootstrap_servers="127.0.0.1:1"))
+    done = CliRunner().invoke(app, ["topics", "--bootstrap-servers", "127.0.0.1:1"])
+    assert done.exit_code == 1
+    [line] = done.output.splitlines()  # and none of what the client logs
+    assert line.startswith("freshet: no broker answers at 127.0.0.1:1 ")

@@ -56,3 +56,12 @@ def test_the_distance_to_joint_training_is_told() -> None:
     said = advice(a_report(joint, better=BETTER, worse=WORSE))
 
     assert said.endswith("It is 2.0 points short of training on everything at once.")
+
+
+def test_a_distance_to_joint_training_that_rounds_to_nothing_is_told_as_none() -> None:
+    """1 of 4,000 records is 0.025 points."""
+    joint = a_plan([True] * 3600 + [False] * 400, seconds=50.0)
+    for right in (3599, 3600, 3601):
+        plan = a_plan([True] * right + [False] * (4000 - right), seconds=100.0)
+        said = advice(a_report(joint, better=plan))
+        assert said.endswith("It is as good as training on everything at once.")

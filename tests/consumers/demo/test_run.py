@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,8 @@ def test_a_run_streams_learns_serves_scores_and_reports(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    report = run_demo(options_of(data, out), settings, program=FAKES)
+    named = Path(os.path.relpath(out / "report.json"))
+    report = run_demo(replace(options_of(data, out), report=named), settings, program=FAKES)
     assert report.records.add_up
     assert report.records.produced == report.records.learned
     assert report.records.open == 0
@@ -89,6 +91,7 @@ def test_a_run_streams_learns_serves_scores_and_reports(
     told = capsys.readouterr().out
     assert "window 1 closed: colors, 20 records, count" in told
     assert "+100.0 points" in told
+    assert str(out / "report.json") in told  # whole, as the folders below it
     assert (out / MARK).exists()
     assert processes_of(out) == []
 
