@@ -151,7 +151,10 @@ class Redriver:
             try:
                 place = _acknowledged(future)
             except MessageSizeTooLargeError:
-                report.kept[origin] = "larger than its topic takes: see its max.message.bytes"
+                report.kept[origin] = (
+                    "larger than its topic takes (max.message.bytes), or, before it is compressed, "
+                    f"than {LARGE_MESSAGE_BYTES} bytes"
+                )
             except KafkaError as error:
                 failure = failure or error
             else:

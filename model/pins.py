@@ -5,7 +5,9 @@ before, a version that a rollback restores) *pins* them first. A prune *condemns
 to delete first. Each writes its own word down before it reads the other's, and a store shows what
 was written to whoever reads after that: so that at least one of the two sees the other, whatever
 the clocks say and however long either of them sleeps in between (Dekker's algorithm, with files
-for flags). A round that meets a condemned file tries again later; a prune lets pinned ones be.
+for flags). A round that meets a condemned file tries again later; a prune lets pinned ones be. A
+list that was left behind, or whose prune sleeps, is taken away by whoever meets it: a prune deletes
+only while its list stands.
 
     tasks/<task>/attempts/<attempt>/pins.json    paths and folders; they count while the attempt
                                                  may still become an entry
@@ -23,7 +25,7 @@ from model.store import Store
 PINS = "pins.json"
 CONDEMNED = "condemned"
 LIST_STALE = timedelta(minutes=15)
-"""A list of condemned files that is older was left by a prune that died: it blocks nobody more."""
+"""A list of condemned files that is older was left by a prune that died: it is taken away."""
 
 _PATHS: TypeAdapter[list[str]] = TypeAdapter(list[str])
 
@@ -58,6 +60,7 @@ def pin(store: Store, attempt: str, paths: Collection[str]) -> None:
     for name in store.list(CONDEMNED):  # 2.
         listed = condemned_by(store, name)
         if datetime.now(UTC) - listed.since > LIST_STALE:
+            store.delete(name)
             continue
         for path in listed.paths:
             if covered(path, paths) or any(covered(each, (path,)) for each in paths):

@@ -110,7 +110,8 @@ def prune(
         wanted = frozenset(paths) - {each.path for each in still.doomed}
         deleted = []
         for path in paths:
-            if stopped() or monotonic() - began > DELETE_WITHIN_SECONDS:
+            late = monotonic() - began > DELETE_WITHIN_SECONDS
+            if stopped() or late or not store.holds(listed):
                 break
             if path not in wanted:
                 store.remove(path)  # 4.

@@ -95,7 +95,8 @@ class Serve:
         )
         self._executor = ThreadPoolExecutor(1, "freshet-predict")
         self._lanes: dict[Place, Lane] = {}
-        self._waiting_for: set[str] = set()
+        self._waiting_for: dict[str, float] = {}
+        """When it was last told, by task."""
         self._versions: Versions | None = None
         self._news = asyncio.Event()
 
@@ -225,8 +226,7 @@ class Serve:
     async def _hold(self, entry: Entry) -> None:
         """Wait until there is news, or the text's time is up."""
         seconds, record = self._patience(entry), entry.record
-        if isinstance(entry.text, TextToClassify) and entry.text.task not in self._waiting_for:
-            self._waiting_for.add(entry.text.task)
+        if isinstance(entry.text, TextToClassify) and self._is_news(entry.text.task):
             self._log.info(
                 "waiting_for_model",
                 task=entry.text.task,
@@ -236,8 +236,14 @@ class Serve:
             )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), min(max(seconds, 0.0), LOOK_AGAIN_SECONDS))
-        if isinstance(entry.text, TextToClassify) and self._patience(entry) <= 0:
-            self._waiting_for.discard(entry.text.task)  # the next that is held is told anew
+
+    def _is_news(self, task: str) -> bool:
+        """Whether it is time to tell, again, that texts of a task wait."""
+        now, told_at = time.monotonic(), self._waiting_for.get(task)
+        if told_at is not None and now - told_at < self._settings.wait_for_model_seconds:
+            return False
+        self._waiting_for[task] = now
+        return True
 
     def _on_event(self, event: FollowerEvent) -> None:
         """Called in the follower's thread."""
@@ -246,7 +252,7 @@ class Serve:
 
     def _take_note(self, event: FollowerEvent) -> None:
         if isinstance(event, VersionSwapped):
-            self._waiting_for.discard(event.task)
+            self._waiting_for.pop(event.task, None)
         if isinstance(event, FollowEnded):
             self._kafka.fail(StopError(f"the follower ended: {event.reason}"))
         self._wake()

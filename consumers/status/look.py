@@ -1,5 +1,6 @@
 """Looks at broker and store, once."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from consumers.answering import Answering, answering
@@ -20,6 +21,7 @@ from consumers.status.topics import (
 from consumers.status.wrong import Limits, what_is_wrong
 from model.artifacts import ArtifactStore, NoFolderError
 from model.errors import FreshetError, RejectError
+from model.lineage import Lineage, LineageEntry
 from schemas.topics import TOPICS
 
 
@@ -61,7 +63,7 @@ def _with_store(status: Status, settings: Settings) -> tuple[Status, Through]:
             try:
                 task, tip = lineage_of(store, name)
             except RejectError as error:  # of this task alone
-                task, tip = Task(task=name), None
+                task, tip = _last_of(store, name)
                 damage = Wrong(what="lineage_damaged", where=name, detail=str(error))
                 status = _faulty(status, damage)
             tasks.append(task)
@@ -69,6 +71,14 @@ def _with_store(status: Status, settings: Settings) -> tuple[Status, Through]:
     except FreshetError as error:
         status = _faulty(status, Wrong(what="store_silent", where="store", detail=str(error)))
     return status.model_copy(update={"tasks": tuple(tasks)}), through
+
+
+def _last_of(store: ArtifactStore, name: str) -> tuple[Task, LineageEntry | None]:
+    """What the last entry alone says, where an older one, or it too, cannot be read."""
+    tip = None
+    with suppress(RejectError):
+        tip = Lineage(store, name).tip()
+    return Task(task=name, serves=tip.serving if tip else None), tip
 
 
 def _with_broker(

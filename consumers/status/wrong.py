@@ -55,11 +55,17 @@ def _held(status: Status, settings: Settings) -> Iterator[Wrong]:
     """Texts at the head of a partition that no version answers, though a serve role runs."""
     if not any(group.members for group in status.groups if group.role == "serve"):
         return
-    serves = {task.task: task.serves for task in status.tasks}
+    tasks = {task.task: task for task in status.tasks}
+    unread = {fault.where for fault in status.faults if fault.what == "lineage_damaged"}
+    store_read = all(fault.what != "store_silent" for fault in status.faults)
     for text in status.first_texts:
-        number, waited = serves.get(text.task), status.at - text.since
+        task = tasks.get(text.task, Task(task=text.task))
+        if text.task in unread or _answered_lately(task, status.at):
+            continue  # not known, or catching up
+        number, since = task.serves, max(text.since, task.serves_since or text.since)
+        waited = status.at - since
         behind = f"and {text.behind} texts behind it" if text.behind else "and none behind it yet"
-        if number is None and waited > HELD:
+        if number is None and store_read and waited > HELD:
             detail = (
                 f"a text for {text.task}, which has no version, waits for {told(waited)}, {behind};"
                 f" it is given up after {settings.wait_for_model_seconds:.0f} s. "
@@ -73,6 +79,10 @@ def _held(status: Status, settings: Settings) -> Iterator[Wrong]:
         else:
             continue
         yield Wrong(what="held", where=text.place, detail=detail)
+
+
+def _answered_lately(task: Task, now: datetime) -> bool:
+    return task.answers is not None and now - task.answers.at < GRACE
 
 
 def _stalled(status: Status, settings: Settings, limits: Limits) -> Iterator[Wrong]:

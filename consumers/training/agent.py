@@ -66,6 +66,8 @@ class TrainingHandler:
         self._refreshes = Refreshes()
         self._pauses = Pauses()
         self._holds = Holds(self._pauses)
+        self._letters: set[str] = set()
+        """Windows whose letter is out and whose entry is not: their task is held."""
         self._schedule = Schedule(settings, self._backlog, self._holds)
         self._housekeeping = Housekeeping(settings, self._log)
         self._control: ControlReader | None = None
@@ -189,7 +191,7 @@ class TrainingHandler:
                 await self._refresh(request)
             except LineageDamagedError as error:
                 self._refreshes.again(request)
-                self._hold(request.task, error)
+                await self._hold(request.task, error)
             return
         items = self._schedule.next()
         if not items:
@@ -198,7 +200,7 @@ class TrainingHandler:
         try:
             await self._learn(items)
         except LineageDamagedError as error:
-            self._hold(items[0].window.task, error)
+            await self._hold(items[0].window.task, error)
             return
         async with self._changed:
             self._backlog.done(items)
@@ -226,12 +228,17 @@ class TrainingHandler:
         reason = f"{failed.error}: {failed.message}"
         self._log.error("window_failed", task=task, window_id=windows[0].window_id, reason=reason)
         # The letter first: once the entry is there, a window that comes again is accounted for.
-        await self._outlet.dead(items[0].record, "window_failed", reason)
+        if windows[0].window_id not in self._letters:
+            await self._outlet.dead(items[0].record, "window_failed", reason)
+            self._letters.add(windows[0].window_id)
         await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
+        self._letters.discard(windows[0].window_id)
 
-    def _hold(self, task: str, error: LineageDamagedError) -> None:
+    async def _hold(self, task: str, error: LineageDamagedError) -> None:
         """Let the task wait, with all its windows, and the others go on."""
-        seconds = self._holds.hold(task)
+        async with self._changed:  # its windows leave room for those of others
+            seconds = self._holds.hold(task)
+            self._changed.notify_all()
         self._log.error("task_held", task=task, reason=str(error), tried_again_in=seconds)
 
     async def _refresh(self, request: Refresh) -> None:
@@ -248,7 +255,7 @@ class TrainingHandler:
         if refused is not None:
             msg = (
                 f"cannot even write down a failure of {request.task}: {refused.message} (it was "
-                f"{request.reason}); `freshet pause {request.task}` lets other tasks go on"
+                f"{request.reason}); `freshet pause {request.task} --why ...` lets others go on"
             )
             raise LearningStoppedError(msg)
 

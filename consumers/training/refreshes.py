@@ -51,8 +51,10 @@ class Refreshes:
         return self._next.pop(next(task for task in self._next if task not in paused))
 
     def again(self, refresh: Refresh) -> None:
-        """Put back what was taken; what has come for its task since says more."""
-        self._next.setdefault(refresh.task, refresh)
+        """Put back what was taken; a later command says more, and erases where either does."""
+        later = self._next.get(refresh.task, refresh)
+        erases = later.erases or refresh.erases
+        self._next[refresh.task] = later.model_copy(update={"erases": erases})
 
     def postpone(self, refresh: Refresh) -> None:
         """Keep a command until its task has learned more."""

@@ -296,6 +296,22 @@ def test_where_nobody_prunes_any_more_such_a_list_blocks_nobody_either(
     pin(store, f"{ATTEMPTS}/00000001-a", [folder])
 
 
+def test_a_prune_that_slept_until_its_list_was_taken_away_deletes_no_more(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Written(store, horizon=2).rounds(12)
+    remove, doomed = store.remove, len(pruned(store, dry_run=True).doomed)
+
+    def slept(path: str) -> None:
+        remove(path)
+        for listed in store.list(CONDEMNED):  # meanwhile a round has found it stale
+            remove(listed)
+
+    monkeypatch.setattr(store, "remove", slept)
+
+    assert len(pruned(store).deleted) == 1 < doomed
+
+
 def test_a_prune_that_dies_at_any_file_or_is_stopped_is_ended_by_the_next(
     store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """`freshet broker`, as a process of its own with a real Kafka in it."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -105,8 +104,3 @@ def test_the_help_says_what_it_is_for() -> None:
     status, said = run("--help")
     assert status == 0
     assert "for trying things on one machine" in " ".join(said.split())
-
-
-def test_it_starts_without_torch() -> None:
-    code = "import sys, consumers.broker.command\nassert 'torch' not in sys.modules\n"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=dict(os.environ))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -159,3 +160,22 @@ def test_where_nobody_serves_that_is_what_is_wrong() -> None:
     status = a_status(groups=(a_group("serve", members=0),), first_texts=(held(minutes=4),))
 
     assert kinds(status) == ["no_member"]
+
+
+def test_a_serve_role_that_catches_up_or_a_version_that_has_just_come_holds_nothing() -> None:
+    texts = (held("prices", minutes=50),)
+    catches_up = a_task(answers=Answers(version=12, at=ago(seconds=1)))
+
+    assert wrong(a_status(catches_up, first_texts=texts)) == []
+    assert wrong(a_status(a_task(serves_since=ago(seconds=5)), first_texts=texts)) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "where"), [("store_silent", "store"), ("lineage_damaged", "ticketz")]
+)
+def test_that_a_task_has_no_version_is_said_only_where_that_is_known(what: Any, where: str) -> None:
+    fault = Wrong(what=what, where=where, detail="it cannot be read")
+
+    status = a_status(faults=(fault,), first_texts=(held(minutes=4),))
+
+    assert wrong(status) == [fault]
