@@ -1,6 +1,7 @@
 """The broker, the settings and the real data that tests share."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports transformers
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ["OMP_NUM_THREADS"] = "2"  # torch too: tests share the cores with a broker and roles
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A script's background job: what tests start, and interrupt, would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 

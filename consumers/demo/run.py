@@ -90,7 +90,7 @@ def run_demo(
             peak_memory_bytes=streamed.peak_memory_bytes,
             seconds=time.monotonic() - began,
         )
-    target = (options.report or out / "report.json").absolute()
+    target = (options.report or out / "report.json").resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     places = {"report": target, "logs": out / "logs", "versions": out / "store"}
