@@ -219,6 +219,7 @@ def rebuild(
     status 1 where they differ. Needs the extra `train`.
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
+    _check_known(ArtifactStore(settings.store, must_exist=True), task)
     rebuilding: Any = with_training("consumers.rebuild", "a rebuild")
     found = rebuilding.rebuilt(settings, task, version, progress=say_progress())
     for line in rebuilding.told(found, settings):

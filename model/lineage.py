@@ -226,10 +226,14 @@ class Lineage:
         path = self.path_of(sequence)
         raw = self.store.get(path)
         try:
-            return LineageEntry.model_validate_json(raw, extra="ignore")
+            entry = LineageEntry.model_validate_json(raw, extra="ignore")
         except ValidationError as error:
             msg = f"{path} is not a lineage entry: {told(error)}"
             raise ArtifactRefusedError(msg) from error
+        if (entry.task, entry.sequence) != (self.task, sequence):
+            msg = f"{path} is not its entry, but entry {entry.sequence} of {entry.task}"
+            raise ArtifactRefusedError(msg)
+        return entry
 
     def back_from(self, entry: LineageEntry) -> Iterator[LineageEntry]:
         """The entry and those before it, newest first."""

@@ -11,6 +11,9 @@ from consumers.broker.local_kafka import LocalKafka, port_fault
 from consumers.options import settings_of
 from consumers.signals import sigterm_unwinds
 
+DEFAULT_PORT = 9092
+"""Where every command looks unless told otherwise."""
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -33,7 +36,7 @@ def broker(
             help="Port on 127.0.0.1. The other commands look at 9092 unless "
             "KAFKA_BOOTSTRAP_SERVERS says otherwise.",
         ),
-    ] = 9092,
+    ] = DEFAULT_PORT,
 ) -> None:
     """Run an Apache Kafka on this machine until Ctrl-C, for trying things on one machine.
 
@@ -45,4 +48,6 @@ def broker(
         raise BrokerError(f"port {port} cannot be used ({fault}); choose another with --port")
     with sigterm_unwinds(), LocalKafka(folder, port=port, cache=settings.cache) as kafka:
         typer.echo(f"{kafka.note}; Ctrl-C stops it")
+        if port != DEFAULT_PORT:
+            typer.echo(f"export KAFKA_BOOTSTRAP_SERVERS={kafka.bootstrap_servers}")
         kafka.await_end()

@@ -1,6 +1,7 @@
 """A single-node Apache Kafka (KRaft) on this machine, started and stopped by the project."""
 
 import contextlib
+import fcntl
 import os
 import random
 import shutil
@@ -12,7 +13,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NoReturn, Self
+from typing import IO, Literal, NoReturn, Self
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -59,6 +60,7 @@ class LocalKafka:
         self.folder = folder.absolute()
         self.port = free_port() if port is None else port
         self._controller_port = free_port()
+        self._lock: IO[str] | None = None
         self._cache = cache
         self._memory_mib = memory_mib
         self._properties = properties
@@ -107,6 +109,7 @@ class LocalKafka:
             raise BrokerError(f"A local Kafka cannot run here: {fault}.")
         jars = fetch_jars(self._cache)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._claim()
         self._write_properties()
         if not self._data.is_dir():
             self._format(jars)
@@ -150,6 +153,9 @@ class LocalKafka:
         if self._process is not None:
             stop_guarded(self._process, grace_seconds=grace_seconds)
             self._process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -181,6 +187,18 @@ class LocalKafka:
             f"{jars}/*",
             *program,
         ]
+
+    def _claim(self) -> None:
+        """Keep other processes from using the folder, until this one ends or stops its broker."""
+        if self._lock is not None:
+            return
+        lock = (self.folder / ".lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise BrokerError(f"another broker runs on {self.folder}") from error
+        self._lock = lock
 
     def _write_properties(self) -> None:
         text = server_properties(

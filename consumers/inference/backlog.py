@@ -31,6 +31,7 @@ class Backlog:
     A version at or below the one that is served, or that waits already, is ignored: it is a
     repetition, or a late word of a worker that lost its race. A refused version counts for nothing,
     so that the same announced again is tried again; it is looked at from time to time by itself.
+    Only what a refused rollback takes back is not served in its place.
 
     Args:
         tasks: those to follow; None follows all.
@@ -48,10 +49,13 @@ class Backlog:
     def announce(self, version: ModelVersion, *, announced_at: datetime, now: float) -> bool:
         """Note a version; whether it is to be loaded."""
         waiting = self._pending.get(version.task)
-        if waiting is not None and not waiting.refused:
-            known = waiting.version.version
-        else:
-            known = self._served.get(version.task, -1)
+        known = self._served.get(version.task, -1)
+        if waiting is not None:
+            number = waiting.version.version
+            if not waiting.refused:
+                known = number
+            elif waiting.version.kind == "rollback":
+                known = max(known, number - 1)  # what it takes back is not loaded in its place
         if not self.follows(version.task) or version.version <= known:
             return False
         self._pending[version.task] = Pending(

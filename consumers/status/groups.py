@@ -1,12 +1,13 @@
 """The consumer groups of the roles: who is in them, and what they have committed."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from consumers.broker.clients import kafka_python_options
 from consumers.peek import BrokerSilentError, Peek
@@ -14,6 +15,8 @@ from consumers.settings import Settings
 from consumers.status.facts import Group, Role
 from schemas.topics import LABELED_TEXTS, TEXTS, TRAINING_WINDOWS, Topic
 
+COORDINATOR_SECONDS = 10.0
+"""Time for a new broker to have a coordinator of groups."""
 READS: Mapping[Role, Topic] = {
     "windows": LABELED_TEXTS,
     "train": TRAINING_WINDOWS,
@@ -61,13 +64,25 @@ def _oldest(peek: Peek, topic: Topic, unread: Mapping[int, int]) -> datetime | N
     return datetime.fromtimestamp(max(min(times), 0) / 1000, UTC) if times else None
 
 
+def _once_there_is_a_coordinator(ask: Callable[[], Any]) -> Any:
+    """A broker that no group has met yet makes their topic when it is first asked."""
+    deadline = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            return ask()
+        except CoordinatorNotAvailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
 def _asked(
     settings: Settings, names: list[str]
 ) -> tuple[dict[str, int], dict[str, Mapping[Any, Any]]]:
     admin: Any = None
     try:
         admin = KafkaAdminClient(**kafka_python_options(settings))
-        described = admin.describe_groups(names)
+        described = _once_there_is_a_coordinator(lambda: admin.describe_groups(names))
         members = {name: len(described[name]["members"]) for name in names}
         return members, {name: admin.list_group_offsets({name: None})[name] for name in names}
     except (KafkaError, OSError) as error:

@@ -64,7 +64,7 @@ def _held(status: Status, settings: Settings) -> Iterator[Wrong]:
             continue  # not known, or catching up
         number, since = task.serves, max(text.since, task.serves_since or text.since)
         waited = status.at - since
-        behind = f"and {text.behind} texts behind it" if text.behind else "and none behind it yet"
+        behind = f"and {text.behind} behind it" if text.behind else "and none behind it yet"
         if number is None and store_read and waited > HELD:
             detail = (
                 f"a text for {text.task}, which has no version, waits for {told(waited)}, {behind};"

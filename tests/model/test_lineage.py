@@ -150,3 +150,11 @@ def test_what_somebody_left_beside_the_entries_is_none(
 
     assert lineage.sequences() == [0]
     assert lineage.tip() == first
+
+
+def test_an_entry_under_the_name_of_another_is_refused(loop: Loop, first: LineageEntry) -> None:
+    store = loop.lineage.store
+    store.put(f"tasks/{TASK}/lineage/00000007.json", store.get(loop.lineage.path_of(0)))
+
+    with pytest.raises(ArtifactRefusedError, match=f"00000007.json .* but entry 0 of {TASK}"):
+        loop.lineage.tip()

@@ -15,7 +15,7 @@ from kafka.admin import NewTopic
 from consumers.broker import LocalKafka
 from consumers.broker.errors import BrokerError
 from consumers.broker.jars import missing_tools
-from tests.conftest import absent
+from tests.conftest import absent, needs_local_kafka
 from tests.waiting import ends
 
 pytestmark = pytest.mark.broker
@@ -106,3 +106,17 @@ def test_a_broker_that_is_slow_is_killed_and_reported(tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match=r"did not answer in time"):
         broker.start(timeout_seconds=0)
     assert broker.pid is None
+
+
+def test_a_folder_that_another_broker_uses_is_left_alone(tmp_path: Path) -> None:
+    needs_local_kafka()
+    held, other = LocalKafka(tmp_path), LocalKafka(tmp_path)
+    held.prepare()
+    written = (tmp_path / "server.properties").read_bytes()
+
+    with pytest.raises(BrokerError, match=f"another broker runs on {tmp_path}"):
+        other.prepare()
+
+    assert (tmp_path / "server.properties").read_bytes() == written
+    held.stop()
+    other.prepare()

@@ -111,3 +111,16 @@ def test_a_newer_version_replaces_a_postponed_one_at_once() -> None:
     backlog.postpone(pending, now=0)
     backlog.announce(_version(2), announced_at=AT, now=0.1)
     assert _due(backlog, 0.1) == ("colors", 2)
+
+
+def test_what_a_refused_rollback_takes_back_is_not_loaded_in_its_place() -> None:
+    backlog = Backlog()
+    rollback = _version(5).model_copy(update={"kind": "rollback"})
+    backlog.announce(rollback, announced_at=AT, now=0)
+    pending = backlog.due(now=0)
+    assert pending is not None
+    backlog.refuse(pending, now=0)
+
+    assert not backlog.announce(_version(4), announced_at=AT, now=1)
+    assert backlog.announce(rollback, announced_at=AT, now=1)
+    assert _due(backlog, now=1) == ("colors", 5)

@@ -135,7 +135,7 @@ def test_a_text_for_a_task_without_a_version_holds_its_partition_and_is_named() 
 
     assert (one.what, one.where) == ("held", "texts/0")
     assert one.detail == (
-        "a text for ticketz, which has no version, waits for 40 s, and 4 texts behind it; it is "
+        "a text for ticketz, which has no version, waits for 40 s, and 4 behind it; it is "
         "given up after 300 s. FRESHET_STRICT_TASKS=true refuses texts of tasks that the YAML file "
         "does not name"
     )
