@@ -45,6 +45,14 @@ def test_a_difference_is_paired_over_test_records() -> None:
     assert over_seeds is None
 
 
+def test_slices_that_share_a_test_set_make_an_interval_no_narrower() -> None:
+    once = difference([an_outcome("a", ["1110"])], [an_outcome("b", ["1100"])])
+    shared = difference([an_outcome("a", ["1110"] * 9)], [an_outcome("b", ["1100"] * 9)])
+
+    assert once is not None
+    assert shared == pytest.approx(once)
+
+
 def test_from_two_seeds_on_there_is_an_interval_over_seeds() -> None:
     ours = [an_outcome("a", ["1110"], seed=0), an_outcome("a", ["1111"], seed=1)]
     theirs = [an_outcome("b", ["1100"], seed=seed) for seed in (0, 1, 2)]
