@@ -57,11 +57,7 @@ def pin(store: Store, attempt: str, paths: Collection[str]) -> None:
         StoreUnavailableError: the store does not answer.
     """
     store.put(f"{attempt}/{PINS}", _PATHS.dump_json(sorted(paths)))  # 1.
-    for name in store.list(CONDEMNED):  # 2.
-        listed = condemned_by(store, name)
-        if datetime.now(UTC) - listed.since > LIST_STALE:
-            store.delete(name)
-            continue
+    for listed in standing_lists(store, now=datetime.now(UTC)):  # 2.
         for path in listed.paths:
             if covered(path, paths) or any(covered(each, (path,)) for each in paths):
                 raise CondemnedError(f"{path} is being pruned at this moment; try again")
@@ -89,7 +85,19 @@ def condemn(store: Store, prune: str, paths: Iterable[str], *, now: datetime) ->
     return name
 
 
-def condemned_by(store: Store, path: str) -> Condemned:
+def standing_lists(store: Store, *, now: datetime) -> list[Condemned]:
+    """What prunes are about to delete; a list that is stale is taken away."""
+    found = []
+    for path in store.list(CONDEMNED):
+        listed = _condemned_by(store, path)
+        if now - listed.since > LIST_STALE:
+            store.delete(path)
+        else:
+            found.append(listed)
+    return found
+
+
+def _condemned_by(store: Store, path: str) -> Condemned:
     """What a list condemns; nothing where it is gone or unreadable, for then nobody obeys it."""
     try:
         return Condemned.model_validate_json(store.get(path))

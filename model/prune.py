@@ -16,7 +16,7 @@ from model.lineage import (
     encoder_folder,
     sequence_of_attempt,
 )
-from model.pins import CONDEMNED, LIST_STALE, PINS, condemn, condemned_by, covered, pinned_by
+from model.pins import PINS, condemn, covered, pinned_by, standing_lists
 from model.retention import Entries, Kept, files_of, kept
 
 DELETE_WITHIN_SECONDS = 300.0
@@ -100,7 +100,7 @@ def prune(
     decided = _decide(store, config_of, served=served, now=now, task=task)  # 1.
     if dry_run:
         return decided
-    _drop_stale_lists(store, now)
+    standing_lists(store, now=now)  # those of prunes that died are taken away
     if not decided.doomed:
         return decided
     paths = [each.path for each in decided.doomed]
@@ -212,9 +212,3 @@ def _unused(
 
 def _unpinned(files: Collection[Stored], pinned: Collection[str]) -> tuple[Stored, ...]:
     return tuple(each for each in files if not covered(each.path, pinned))
-
-
-def _drop_stale_lists(store: ArtifactStore, now: datetime) -> None:
-    for path in store.list(CONDEMNED):
-        if now - condemned_by(store, path).since > LIST_STALE:
-            store.remove(path)

@@ -13,7 +13,7 @@ from model.data import Record
 from model.intake import Intake, take_in
 from model.journal import Journal, Row
 from model.label_limits import MOST_LABEL_BYTES
-from model.splits import text_hash
+from tests.model.rows import row_of
 
 TIME = datetime(2026, 1, 2, tzinfo=UTC)
 PLACE = "labeled-texts/0"
@@ -35,22 +35,6 @@ def a_record(
         partition=0,
         offset=offset,
         event_time=TIME,
-    )
-
-
-def known(record: Record, *, part: str = "learn", sequence: int = 0) -> Row:
-    return Row(
-        id=record.id,
-        label=record.label,
-        part=part,
-        sequence=sequence,
-        text_hash=text_hash(record.text),
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        event_time=record.event_time,
-        weight=1.0,
-        features=None,
     )
 
 
@@ -93,7 +77,7 @@ def test_an_older_window_does_not_move_trained_through_back() -> None:
 def test_a_known_id_with_the_same_label_is_a_duplicate() -> None:
     record = a_record(0)
 
-    intake = taken([a_record(1, record_id=record.id)], rows=[known(record)])
+    intake = taken([a_record(1, record_id=record.id)], rows=[row_of(record)])
 
     assert (intake.taken, intake.counts.duplicates) == ((), 1)
 
@@ -108,7 +92,7 @@ def test_the_same_id_twice_in_one_update_is_learned_once_with_its_last_label() -
 def test_a_known_id_with_another_label_is_a_correction() -> None:
     record = a_record(0)
 
-    intake = taken([a_record(1, record_id=record.id, label="down")], rows=[known(record)])
+    intake = taken([a_record(1, record_id=record.id, label="down")], rows=[row_of(record)])
 
     assert [row.label for row in intake.taken_back] == ["up"]
     assert [item.record.label for item in intake.taken] == ["down"]
@@ -118,7 +102,7 @@ def test_a_known_id_with_another_label_is_a_correction() -> None:
 def test_one_text_under_two_labels_and_ids_is_counted_as_a_conflict() -> None:
     record = a_record(0, text="Shares rose")
 
-    intake = taken([a_record(1, text="shares  ROSE", label="down")], rows=[known(record)])
+    intake = taken([a_record(1, text="shares  ROSE", label="down")], rows=[row_of(record)])
 
     assert intake.counts.conflicting == 1
 
@@ -131,7 +115,7 @@ def test_one_text_under_two_ids_and_one_label_is_learned_and_counted_as_repeated
         a_record(3, text="shares fell"),
     ]
 
-    intake = taken(stream, rows=[known(record)])
+    intake = taken(stream, rows=[row_of(record)])
 
     assert len(intake.taken) == 3
     assert (intake.counts.repeated, intake.counts.conflicting) == (2, 0)
@@ -144,8 +128,8 @@ def test_of_conflicting_labels_the_newest_stands_where_the_config_says_so() -> N
         a_record(2, text="Shares Rose", label="flat"),
     ]
 
-    kept = taken(stream, rows=[known(older)])
-    newest = taken(stream, rows=[known(older)], conflicting_labels="newest")
+    kept = taken(stream, rows=[row_of(older)])
+    newest = taken(stream, rows=[row_of(older)], conflicting_labels="newest")
 
     assert [item.record.label for item in kept.taken] == ["down", "flat"]
     assert kept.taken_back == ()
@@ -156,7 +140,7 @@ def test_of_conflicting_labels_the_newest_stands_where_the_config_says_so() -> N
 
 
 def test_new_labels_go_behind_the_known_ones_in_order_of_arrival() -> None:
-    rows = [known(a_record(0, label="up"))]
+    rows = [row_of(a_record(0, label="up"))]
 
     intake = taken([a_record(1, label="flat"), a_record(2, label="down")], rows=rows)
 
@@ -176,14 +160,14 @@ def test_records_of_new_labels_beyond_the_limit_are_refused_and_the_window_goes_
 
 
 def test_known_labels_are_never_refused() -> None:
-    rows = [known(a_record(offset, label=f"label {offset}")) for offset in range(6)]
+    rows = [row_of(a_record(offset, label=f"label {offset}")) for offset in range(6)]
     records = [a_record(10 + offset, label=f"label {offset}") for offset in range(6)]
 
     assert taken(records, rows=rows, max_new_labels=1, max_labels=2).refused == {}
 
 
 def test_a_task_has_no_more_labels_than_its_limit_however_slowly_they_come() -> None:
-    rows = [known(a_record(offset, label=f"label {offset}")) for offset in range(3)]
+    rows = [row_of(a_record(offset, label=f"label {offset}")) for offset in range(3)]
 
     intake = taken([a_record(7, label="new"), a_record(8, label="newer")], rows=rows, max_labels=4)
 
@@ -248,7 +232,7 @@ def test_every_record_is_counted_exactly_once(
         a_record(offset, record_id=f"id-{number}", label=label)
         for offset, (number, label) in enumerate(stream)
     ]
-    rows = [known(a_record(0, record_id=f"id-{number}")) for number in already]
+    rows = [row_of(a_record(0, record_id=f"id-{number}")) for number in already]
 
     counts = taken(records, rows=rows, through=through, max_new_labels=1).counts
 

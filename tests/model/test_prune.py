@@ -1,6 +1,6 @@
 """What a prune removes, and what it never does, on stores that are written by hand."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,37 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import prune as pruning
 from model.artifacts import ArtifactStore
-from model.config import RetentionConfig
-from model.errors import CondemnedError
 from model.lineage import Lineage, LineageEntry, encoder_folder
-from model.pins import CONDEMNED, condemn, pin
-from model.prune import Pruned, prune
+from model.pins import CONDEMNED
+from model.prune import prune
 from model.retention import origin, own_paths
+from tests.model.pruned import ATTEMPTS, LEAST, YEARS, pruned, servable
 from tests.model.written import TASK, Kind, Written
-
-LEAST = RetentionConfig(versions=1, ensemble=1, serving_hours=0, attempt_hours=1)
-"""Keeps no more than must be kept."""
-YEARS = timedelta(days=1000)
-ATTEMPTS = f"tasks/{TASK}/attempts"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> ArtifactStore:
     return ArtifactStore(str(tmp_path))
-
-
-def pruned(
-    store: ArtifactStore,
-    config: RetentionConfig = LEAST,
-    *,
-    later: timedelta = YEARS,
-    served: Collection[int] = (),
-    dry_run: bool = False,
-) -> Pruned:
-    now = datetime.now(UTC) + later
-    return prune(store, lambda _: config, served={TASK: served}, clock=lambda: now, dry_run=dry_run)
 
 
 def whole(store: ArtifactStore, entry: LineageEntry) -> bool:
@@ -124,15 +105,6 @@ def test_a_dry_run_says_the_same_and_deletes_nothing(store: ArtifactStore) -> No
     assert told.deleted == ()
     assert [each.path for each in told.doomed] == list(pruned(store).deleted)
     assert {one.why for one in told.tasks[TASK].kept} >= {"it serves", "one of the last 1 versions"}
-
-
-def servable(written: Written) -> list[int]:
-    found = []
-    for number in written.lineage.sequences():
-        version = written.lineage.entry(number).version
-        if version and written.store.holds(version.head.path):
-            found.append(number)
-    return found
 
 
 def test_what_a_serve_role_may_hold_or_predictions_name_can_still_be_loaded(
@@ -220,96 +192,6 @@ def test_another_task_that_uses_an_encoder_keeps_it_also_where_one_task_is_named
     assert len(store.folders("encoders")) == 2
     assert set(done.tasks) == {"moods"}
     assert {path.split("/")[1] for path in done.deleted} == {"moods"}
-
-
-@pytest.mark.parametrize("first", ["the round", "the prune"])
-def test_a_round_that_names_an_encoder_again_and_a_prune_of_it_cannot_both_go_on(
-    first: str, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The round has its say before the prune writes its list, or after."""
-    Written(store).rounds(1)
-    folder = encoder_folder("f" * 64)
-    store.put(f"{folder}/encoder.onnx", b"of a fit that came out the same again")
-    said: list[str] = []
-
-    def round_says() -> str:
-        try:
-            pin(store, f"{ATTEMPTS}/00000001-a", [folder])
-        except CondemnedError:
-            return "later"
-        return "mine"
-
-    def condemned(store: ArtifactStore, *given: Any, **more: Any) -> str:
-        said.extend([round_says()] if first == "the round" else [])
-        listed = condemn(store, *given, **more)
-        said.extend([round_says()] if first == "the prune" else [])
-        return listed
-
-    monkeypatch.setattr(pruning, "condemn", condemned)
-    done = pruned(store)
-
-    assert said == ["mine" if first == "the round" else "later"]
-    assert done.deleted == ()
-    assert store.holds(f"{folder}/encoder.onnx")
-
-
-def test_a_version_that_a_rollback_has_pinned_stays(store: ArtifactStore) -> None:
-    written = Written(store, horizon=1, stays=1).rounds(6)
-    old = written.lineage.entry(1).version
-    assert old is not None
-    pin(store, f"{ATTEMPTS}/00000006-a", [old.head.path])
-
-    pruned(store)
-
-    assert servable(written) == [1, 4, 5], "4 answers beside what serves"
-
-
-def test_the_pins_of_an_attempt_that_lost_its_race_hold_nothing(store: ArtifactStore) -> None:
-    Written(store).rounds(1)
-    folder = encoder_folder("f" * 64)
-    store.put(f"{folder}/encoder.onnx", b"of a round that came second")
-    pin(store, f"{ATTEMPTS}/00000000-lost", [folder])
-
-    pruned(store)
-
-    assert not store.holds(f"{folder}/encoder.onnx")
-
-
-def test_a_list_left_by_a_prune_that_died_blocks_only_for_a_while(store: ArtifactStore) -> None:
-    Written(store).rounds(1)
-    condemn(store, "dead", [encoder_folder("f" * 64)], now=datetime.now(UTC))
-    attempt = f"{ATTEMPTS}/00000001-a"
-
-    with pytest.raises(CondemnedError, match="is being pruned"):
-        pin(store, attempt, [encoder_folder("f" * 64)])
-    pin(store, attempt, [encoder_folder("e" * 64)])
-    pruned(store, later=timedelta(minutes=16))
-    pin(store, attempt, [encoder_folder("f" * 64)])
-
-
-def test_where_nobody_prunes_any_more_such_a_list_blocks_nobody_either(
-    store: ArtifactStore,
-) -> None:
-    folder = encoder_folder("f" * 64)
-    condemn(store, "dead", [folder], now=datetime.now(UTC) - timedelta(minutes=16))
-
-    pin(store, f"{ATTEMPTS}/00000001-a", [folder])
-
-
-def test_a_prune_that_slept_until_its_list_was_taken_away_deletes_no_more(
-    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Written(store, horizon=2).rounds(12)
-    remove, doomed = store.remove, len(pruned(store, dry_run=True).doomed)
-
-    def slept(path: str) -> None:
-        remove(path)
-        for listed in store.list(CONDEMNED):  # meanwhile a round has found it stale
-            remove(listed)
-
-    monkeypatch.setattr(store, "remove", slept)
-
-    assert len(pruned(store).deleted) == 1 < doomed
 
 
 def test_a_prune_that_dies_at_any_file_or_is_stopped_is_ended_by_the_next(

@@ -7,10 +7,11 @@ from typing import Any
 
 from consumers.records import BadRecordError, parse_labeled_text
 from model.data import Record
-from model.intake import Intake, take_in
-from model.journal import Journal, Row
+from model.intake import take_in
+from model.journal import Journal
 from schemas.window import TrainingWindow, digest_ids
-from tests.consumers.windows.interleaving import CONFIG, HOLDOUT, SETTINGS, TOPIC
+from tests.consumers.windows.interleaving import CONFIG, HOLDOUT, SETTINGS
+from tests.model.rows import rows_of
 
 Log = Mapping[int, Sequence[Any]]
 """Raw records of each partition."""
@@ -53,7 +54,7 @@ class Lineage:
         assert len(refused) == counts.refused
         assert not refused & (taken | self.refused)
         self.refused |= refused
-        self.journal = self.journal.extended(_rows(intake))
+        self.journal = self.journal.extended(rows_of(intake))
         self.labels, self.through = intake.labels, intake.trained_through
         assert len(self.labels) <= CONFIG.max_labels
 
@@ -77,22 +78,3 @@ def _read(task: str, window: TrainingWindow, log: Log) -> list[Record]:
     assert window.num_records == len(records)
     assert window.digest == digest_ids(record.id for record in records)
     return records
-
-
-def _rows(intake: Intake) -> list[Row]:
-    return [
-        Row(
-            id=item.record.id,
-            label=item.record.label,
-            part=item.part,
-            sequence=0,
-            text_hash=item.text_hash,
-            topic=TOPIC,
-            partition=item.record.partition,
-            offset=item.record.offset,
-            event_time=item.record.event_time,
-            weight=1.0,
-            features=None,
-        )
-        for item in intake.taken
-    ]

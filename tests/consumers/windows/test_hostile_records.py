@@ -21,11 +21,12 @@ from consumers.windows.agent import WindowsHandler
 from model.config import HoldoutConfig, TaskConfig
 from model.data import Record
 from model.intake import take_in
-from model.journal import Journal, Row, from_parquet, to_parquet
+from model.journal import Journal, from_parquet, to_parquet
 from schemas.dead_letter import DeadLetter
 from schemas.topics import LARGE_MESSAGE_BYTES
 from tests.consumers.raw import raw
 from tests.hostile import MEGABYTE, extremes, hostile
+from tests.model.rows import rows_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PLACE = ("labeled-texts", 0)
@@ -106,22 +107,7 @@ def test_what_is_taken_can_be_split_counted_written_down_and_read_back(values: l
         split=HoldoutConfig(),
         config=TaskConfig(),
     )
-    rows = [
-        Row(
-            id=item.record.id,
-            label=item.record.label,
-            part=item.part,
-            sequence=0,
-            text_hash=item.text_hash,
-            topic=item.record.topic,
-            partition=item.record.partition,
-            offset=item.record.offset,
-            event_time=item.record.event_time,
-            weight=1.0,
-            features=None,
-        )
-        for item in intake.taken
-    ]
+    rows = rows_of(intake)
     assert from_parquet(to_parquet(rows, dim=4)) == rows
     assert all(row.event_time.astimezone(UTC).year >= 1 for row in rows)  # as slices by month do
 
