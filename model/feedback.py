@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model.config import FeedbackConfig, TaskConfig
-from model.gain import Gain
+from model.gain import NOTHING, Gain
 from model.plan import Adjustment, Plan
 from schemas.evaluation import Outcome
 
@@ -23,8 +23,8 @@ class RefreshOutcome:
     outcome: Outcome
     reason: str
     new: Gain
-    old: Gain
-    sample_steps: float
+    old: Gain = NOTHING
+    sample_steps: float = 0.0
     """Of its fit."""
     seconds: float = 0.0
     """Of its fit."""
@@ -68,6 +68,34 @@ def next_plan(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Plan:
     )
 
 
+def after_trial(plan: Plan, gain: Gain, config: TaskConfig, *, gone: Outcome | None) -> Plan:
+    """The plan at the end of a refreshed encoder's trial, which says more than its gate could.
+
+    Nothing chose on those records, and they are many. One that was rolled back counts as a refresh
+    that brought no version; one that surely paid frees the budget of the next.
+
+    Args:
+        plan: the one that holds.
+        gain: over its predecessor, on records of labels that both know.
+        config: what the plan changes, and the limits of the changes.
+        gone: the outcome of the rollback that the trial ended with.
+    """
+    limits = config.feedback
+    if gone is not None:
+        trial = "it lost on its trial"
+        return next_plan(plan, RefreshOutcome(outcome=gone, reason=trial, new=gain), config)
+    if not limits.enabled or not (_sure(gain) and pays(gain, limits)):
+        return plan
+    change = Adjustment(
+        field="compute_share",
+        before=plan.compute_share,
+        after=max(plan.compute_share or 0.0, limits.paying_compute_share),
+        reason=f"the refresh paid on its trial ({gain})",
+    )
+    after = plan.model_copy(update={"changes": ()})
+    return after if change.after == change.before else after.adjusted(change)
+
+
 def pays(gain: Gain, limits: FeedbackConfig) -> bool:
     """Whether a gain is worth a fit: beyond chance, and a fair share of what was left to gain."""
     return gain.proven and gain.share >= limits.small_gain
@@ -83,7 +111,8 @@ def interval(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment
     """
     limits, now = config.feedback, plan.refresh_interval
     if not seen.promoted:
-        return _interval(plan, now * 2, f"the refresh was {seen.outcome.value}", limits)
+        verb = seen.outcome.value.replace("_", " ")
+        return _interval(plan, now * 2, f"the refresh was {verb}", limits)
     if not pays(seen.gain, limits):
         return None
     lowest = limits.min_refresh_interval if _sure(seen.gain) else min(now, 1.0)
@@ -122,9 +151,10 @@ def learning_rate(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjus
     """Smaller steps after a fit that lost or diverged; larger ones again when one pays."""
     now, limits = plan.learning_rate_scale, config.feedback
     diverged = seen.outcome is Outcome.FAILED and "NotFiniteError" in seen.reason
-    if seen.outcome is Outcome.REJECTED or diverged:
+    if seen.outcome in {Outcome.REJECTED, Outcome.ROLLED_BACK} or diverged:
         after = max(now / 2, limits.min_learning_rate_scale)
-        why = f"the refresh {'diverged' if diverged else f'was rejected ({seen.gain})'}"
+        verb = seen.outcome.value.replace("_", " ")
+        why = f"the refresh {'diverged' if diverged else f'was {verb} ({seen.gain})'}"
     elif seen.promoted and pays(seen.gain, limits):
         after, why = min(now * 2, 1.0), f"the refresh paid ({seen.gain})"
     else:

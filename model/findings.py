@@ -57,6 +57,8 @@ class Findings:
     """A refresh: on the selection records of the newest rounds, for the plan of the next."""
     gain_old: Gain = NOTHING
     """A refresh: on those before."""
+    trial: Gain | None = None
+    """Where the trial of a refreshed encoder has ended: what it gained on the records since."""
     bandit: Bandit | None = None
     """A refresh: after its contest between plans; None where there was none."""
     proof: Sequence[HoldoutRow] = ()

@@ -19,6 +19,7 @@ from model.config import HoldoutConfig, TaskConfig
 from model.drift import Watch
 from model.environment import Environment
 from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
+from model.gain import NOTHING, Gain
 from model.plan import Plan
 from model.store import Store
 from schemas.base import Count, Label, Span, TaskName
@@ -77,6 +78,8 @@ class ProbationRef(_Part):
     num_records: Count
     gains: Count
     losses: Count
+    trial: bool = False
+    known: Gain = NOTHING
 
 
 class Rollback(_Part):

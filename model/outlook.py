@@ -4,7 +4,7 @@ from typing import Any
 
 from model.drift import Change, after_drift
 from model.due import plan_after
-from model.feedback import RefreshOutcome, next_plan
+from model.feedback import RefreshOutcome, after_trial, next_plan
 from model.findings import Findings
 from model.plan import Plan
 from model.state import TaskState
@@ -14,9 +14,7 @@ from schemas.evaluation import Drift
 def plan_for_next(before: TaskState, findings: Findings) -> Plan | None:
     """The plan of the next refresh: the outcome of one changes it, and drift."""
     if findings.kind != "refresh":
-        if findings.drift is not None:
-            return after_drift(plan_after(before.tip), findings.drift, findings.config.feedback)
-        return before.tip.plan if before.tip else None
+        return _without_fit(before, findings)
     seen = RefreshOutcome(
         outcome=findings.outcome,
         reason=findings.reason,
@@ -29,6 +27,17 @@ def plan_for_next(before: TaskState, findings: Findings) -> Plan | None:
     if findings.bandit is not None:
         plan = plan.model_copy(update={"bandit": findings.bandit})
     return next_plan(plan, seen, findings.config)
+
+
+def _without_fit(before: TaskState, findings: Findings) -> Plan | None:
+    """The plan as it is, but for the end of a trial and for drift."""
+    plan, config = before.tip.plan if before.tip else None, findings.config
+    if findings.trial is not None:
+        gone = findings.outcome if findings.kind == "rollback" else None
+        plan = after_trial(plan_after(before.tip), findings.trial, config, gone=gone)
+    if findings.drift is not None:
+        plan = after_drift(plan or plan_after(before.tip), findings.drift, config.feedback)
+    return plan
 
 
 def regime(before: TaskState, findings: Findings) -> dict[str, Any]:

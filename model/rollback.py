@@ -16,6 +16,7 @@ from model.errors import ArtifactRefusedError, NotFoundError, RejectError
 from model.evaluate import answers, learned_labels
 from model.exporter import Exporter
 from model.findings import Findings
+from model.gain import Gain
 from model.journal import Row
 from model.ledger import ledger_of
 from model.lineage import Lineage, LineageEntry, Rollback
@@ -76,6 +77,7 @@ def roll_back(
     lineage: Lineage,
     exporter: Exporter,
     clock: Clock,
+    trial: Gain | None = None,
 ) -> Round:
     """Let an older version serve again, under a new number.
 
@@ -102,6 +104,7 @@ def roll_back(
         lineage: of the task.
         exporter: of a head that is solved anew.
         clock: now, aware.
+        trial: what a refreshed encoder gained that goes because of it.
 
     Raises:
         RollbackRefusedError: its files are not what its entry says.
@@ -153,6 +156,7 @@ def roll_back(
         given_up=lost,
         restored=to,
         solved=solves,
+        trial=trial,
         proof=after.holdout.rows[::-1],
         rollback=Rollback(restores=to.sequence, blamed=blamed, who=who, why=why),
     )

@@ -189,7 +189,8 @@ def _probation(
             encoder = encoder_of(theirs)
     except (ArtifactRefusedError, NotFoundError):  # gone: nothing answers beside what serves
         return None
-    return Probation(ref.version, head, encoder, ref.num_records, ref.gains, ref.losses)
+    counts = (ref.num_records, ref.gains, ref.losses)
+    return Probation(ref.version, head, encoder, *counts, trial=ref.trial, known=ref.known)
 
 
 def head_of(lineage: Lineage, entry: LineageEntry) -> LinearHead | None:

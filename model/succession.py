@@ -35,16 +35,24 @@ def succeeded(
         config=config.gate,
     )
     probation = after.probation
-    if probation is None and config.monitor.enabled:
-        probation = _predecessor(before)
+    trial = _on_trial(before, after, config)
+    if config.monitor.enabled and (trial or probation is None):
+        probation = _predecessor(before, trial=trial)
     return replace(after, anchor=anchor, holdout=holdout, probation=probation)
 
 
-def _predecessor(before: TaskState) -> Probation | None:
+def _on_trial(before: TaskState, after: TaskState, config: TaskConfig) -> bool:
+    """Whether an encoder took over that can be taken back with nothing lost but its fit."""
+    solved = config.head.form != "softmax"
+    renewed = after.encoder.digest != before.encoder.digest
+    return renewed and solved and config.monitor.trial and config.refresh.read_log
+
+
+def _predecessor(before: TaskState, *, trial: bool) -> Probation | None:
     serving = before.tip.serving if before.tip else None
     if before.head is None or serving is None:
         return None
-    return Probation(serving, before.head, before.encoder)
+    return Probation(serving, before.head, before.encoder, trial=trial)
 
 
 def anchor_ref(state: TaskState) -> AnchorRef | None:
@@ -59,5 +67,10 @@ def probation_ref(state: TaskState) -> ProbationRef | None:
     if held is None:
         return None
     return ProbationRef(
-        version=held.version, num_records=held.num_records, gains=held.gains, losses=held.losses
+        version=held.version,
+        num_records=held.num_records,
+        gains=held.gains,
+        losses=held.losses,
+        trial=held.trial,
+        known=held.known,
     )

@@ -103,6 +103,7 @@ def increment(
                 lineage=lineage,
                 exporter=exporter,
                 clock=clock,
+                trial=probation.known if probation.trial else None,
             )
         except (
             ArtifactRefusedError,
@@ -111,9 +112,8 @@ def increment(
             # Its files are gone: then what serves is what there is.
             progress("rollback_refused", reason=str(error))
             probation = None
-    if probation is not state.probation:
-        over = probation is None or probation.over(config.monitor)
-        taken_in = replace(taken_in, probation=None if over else probation)
+    over = probation is None or probation.over(config.monitor)
+    taken_in = replace(taken_in, probation=None if over else probation)
     errors, drift = watched(
         (state.tip.watch if state.tip else None) or Watch(),
         _known_errors(state, intake, right, config),
@@ -143,6 +143,7 @@ def increment(
             rows=rows,
             watch=errors,
             drift=drift,
+            trial=probation.known if probation and probation.trial and over else None,
             proof=taken_in.holdout.recent(state.sequence),
         )
         after = _grown(taken_in, rows) if trained else taken_in

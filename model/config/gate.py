@@ -52,3 +52,10 @@ class MonitorConfig(Config):
     loss is proven to be over this."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.99
     """Of that proof, one-sided, at each window."""
+    trial: bool = True
+    """A refreshed encoder is on trial for so many records, and rolled back at their end where it
+    did worse than its predecessor: one that is as good goes at most one time in six, which costs
+    its fit, and what came since is learned again. Without the log (`refresh.read_log`) there is no
+    trial, nor of a trained head."""
+    max_trial_loss: Fraction = 0.01
+    """How much worse it may be, in accuracy, where that is beyond one standard error."""
