@@ -124,7 +124,7 @@ def after_drift(plan: Plan, change: Change, limits: FeedbackConfig) -> Plan:
         "refresh_interval": min(plan.refresh_interval, 1.0),
         "compute_share": max(plan.compute_share or 0.0, limits.paying_compute_share),
     }
-    after = plan.model_copy(update={"changes": ()})
+    after = plan
     for field, value in wanted.items():
         before = getattr(plan, field)
         if value != before:

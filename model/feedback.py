@@ -92,8 +92,7 @@ def after_trial(plan: Plan, gain: Gain, config: TaskConfig, *, gone: Outcome | N
         after=max(plan.compute_share or 0.0, limits.paying_compute_share),
         reason=f"the refresh paid on its trial ({gain})",
     )
-    after = plan.model_copy(update={"changes": ()})
-    return after if change.after == change.before else after.adjusted(change)
+    return plan if change.after == change.before else plan.adjusted(change)
 
 
 def pays(gain: Gain, limits: FeedbackConfig) -> bool:

@@ -54,7 +54,7 @@ class Plan(_Part):
     bandit: Bandit = Bandit()
     """What contests between plans have shown so far."""
     changes: tuple[Adjustment, ...] = ()
-    """What the last refresh changed, or a drift since."""
+    """What the last refresh changed, and its trial and drifts since."""
 
     def adjusted(self, change: Adjustment) -> Self:
         """The plan with one more change of this round."""

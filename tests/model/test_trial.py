@@ -14,7 +14,7 @@ from model.feedback import after_trial
 from model.gain import NOTHING, Gain
 from model.head import LinearHead
 from model.monitor import Probation
-from model.plan import Plan
+from model.plan import Adjustment, Plan
 from schemas.evaluation import Outcome
 from tests.model.loop import Loop, stream
 from tests.model.test_monitor import OBLIGING
@@ -103,7 +103,7 @@ def test_an_encoder_that_holds_its_ground_stays(loop: Loop) -> None:
     assert last.probation is None or not last.probation.trial
     assert last.plan is not None
     assert last.plan.compute_share == CONFIG.feedback.paying_compute_share
-    assert "paid on its trial" in last.plan.changes[0].reason
+    assert "paid on its trial" in last.plan.changes[-1].reason
 
 
 @pytest.mark.parametrize("why", ["no trial", "no log", "no monitor", "trained head"])
@@ -187,6 +187,11 @@ def test_a_sure_gain_on_trial_frees_the_budget_and_another_changes_nothing() -> 
     paid = after_trial(OWN, SURE, CONFIG, gone=None)
     assert paid.compute_share == CONFIG.feedback.paying_compute_share
     assert "+28 answers of 500" in paid.changes[0].reason
+    refreshed = OWN.adjusted(
+        Adjustment(field="epochs", before=None, after=1, reason="what the refresh changed")
+    )
+    both = after_trial(refreshed, SURE, CONFIG, gone=None).changes
+    assert [each.field for each in both] == ["epochs", "compute_share"], "both can be read"
     assert after_trial(paid, SURE, CONFIG, gone=None).compute_share == paid.compute_share
     for gain in (SMALL, NOTHING):
         assert after_trial(OWN, gain, CONFIG, gone=None) == OWN
