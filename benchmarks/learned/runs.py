@@ -1,5 +1,6 @@
 """One run: a stream, a seed, a plan; what it reached is kept, so that a later call goes on."""
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -51,16 +52,26 @@ class Outcome(BaseModel):
 
 
 def run_once(
-    stream: str, seed: int, plan: str, *, data: Path, records: int, settings: Settings
+    stream: str,
+    seed: int,
+    plan: str,
+    *,
+    data: Path,
+    records: int,
+    settings: Settings,
+    quiet: bool = False,
 ) -> Outcome:
     """Write the stream to a folder that is removed afterwards, and learn it."""
+    console = Console(stderr=True, quiet=quiet)
     with tempfile.TemporaryDirectory(prefix="freshet-learning-") as held:
         folder = Path(held)
         made = write_stream(stream, folder, data, records=records, seed=seed)
         if plan.startswith("avalanche-"):
-            report = _under_avalanche(plan.removeprefix("avalanche-"), made, folder, seed)
+            report = _under_avalanche(
+                plan.removeprefix("avalanche-"), made, folder, seed, threads=settings.threads
+            )
         else:
-            report = _backtest(plan, made, folder, settings)
+            report = _backtest(plan, made, folder, settings, console)
     return Outcome(
         stream=stream,
         seed=seed,
@@ -71,7 +82,9 @@ def run_once(
     )
 
 
-def _backtest(plan: str, made: BenchStream, folder: Path, settings: Settings) -> PlanReport:
+def _backtest(
+    plan: str, made: BenchStream, folder: Path, settings: Settings, console: Console
+) -> PlanReport:
     compare = () if plan == JOINT else ("default" if plan == NO_LOG else plan,)
     if plan in ABLATIONS:
         file = folder / f"{plan}.yaml"
@@ -84,7 +97,7 @@ def _backtest(plan: str, made: BenchStream, folder: Path, settings: Settings) ->
         joint=plan == JOINT,
         no_log=plan == NO_LOG,
     )
-    report = compared(options, settings, Console(stderr=True))
+    report = compared(options, settings, console)
     found = report.joint if plan == JOINT else next(iter(report.plans.values()))
     if found is None:
         msg = f"{plan}: the backtest reports nothing"
@@ -92,7 +105,9 @@ def _backtest(plan: str, made: BenchStream, folder: Path, settings: Settings) ->
     return found
 
 
-def _under_avalanche(strategy: str, made: BenchStream, folder: Path, seed: int) -> PlanReport:
+def _under_avalanche(
+    strategy: str, made: BenchStream, folder: Path, seed: int, *, threads: int
+) -> PlanReport:
     """Hand the same slices to a strategy in its own environment."""
     trains: list[str] = []
     tests: list[str] = []
@@ -105,5 +120,6 @@ def _under_avalanche(strategy: str, made: BenchStream, folder: Path, seed: int) 
     command = [str(AVALANCHE), "-m", "benchmarks.avalanche.strategies", strategy]
     command += ["--train", *trains, "--test", *tests, "--out", str(out)]
     command += ["--window", str(made.window), "--seed", str(seed)]
-    subprocess.run(command, check=True)
+    capped = {"OMP_NUM_THREADS": str(threads)} if threads else {}
+    subprocess.run(command, check=True, env={**os.environ, **capped})
     return PlanReport.model_validate_json(out.read_bytes())
