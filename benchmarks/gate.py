@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.anchor import gives_way
-from model.config import GateConfig
+from model.config import GateConfig, MonitorConfig
 from model.gate import Against, Counts, verdict
+from model.monitor import trial_limit
 
 DISCORDANT = 0.1
 """Share of records on which a candidate and its parent differ in being right."""
@@ -70,6 +71,24 @@ def promoted_share(
         )
         passed += verdict(new, old, config=config).outcome == "promote"
     return passed / trials
+
+
+def taken_back_share(
+    num_records: int, difference: float, *, trials: int, config: MonitorConfig
+) -> float:
+    """At the end of a trial over so many records: the share of refreshed encoders that go."""
+    rng = np.random.default_rng(7)
+    apart = max(DISCORDANT, abs(difference))
+    shares = [(apart + difference) / 2, (apart - difference) / 2, 1 - apart]
+    ends = rng.multinomial(num_records, shares, size=trials)
+    return float(
+        np.mean(
+            [
+                (losses - gains) / num_records > trial_limit(gains, losses, num_records, config)
+                for gains, losses, _ in ends.tolist()
+            ]
+        )
+    )
 
 
 def chain(
@@ -150,7 +169,7 @@ def _kept(keys: NDArray[np.float64], num_new: int) -> NDArray[np.intp]:
     return np.concatenate([old, np.arange(num_old, len(keys))])
 
 
-def lines(*, trials: int, count: int, config: GateConfig) -> list[str]:
+def lines(*, trials: int, count: int, config: GateConfig, watch: MonitorConfig) -> list[str]:
     """The report, as Markdown."""
     heads = "".join(f" {100 * d:+.1f} |" for d in DIFFERENCES)
     rule = "|---" * (len(DIFFERENCES) + 1) + "|"
@@ -186,12 +205,22 @@ def lines(*, trials: int, count: int, config: GateConfig) -> list[str]:
             ]
             cells = (f"{one.promoted:.2f}, {100 * one.gained:+.1f}" for one in held)
             told.append(f"| {size} | " + " | ".join(cells) + " |")
+    told += [
+        "",
+        f"## The trial of a refreshed encoder: share taken back, {trials} each",
+        "",
+        f"| records of the next windows |{heads}",
+        rule,
+    ]
+    for size in SIZES:
+        shares = (taken_back_share(size, d, trials=trials, config=watch) for d in DIFFERENCES)
+        told.append(f"| {size} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
     return [*told, ""]
 
 
 def main() -> None:
     """Write the report and print it."""
-    told = "\n".join(lines(trials=1000, count=60, config=GateConfig()))
+    told = "\n".join(lines(trials=1000, count=60, config=GateConfig(), watch=MonitorConfig()))
     REPORT.write_text(told, encoding="utf-8")
     print(told)
 

@@ -97,14 +97,27 @@ class Probation:
             confidence=config.confidence,
         ):
             return f"{counts}, proven to be over {config.max_loss:.3f}"
-        error = math.sqrt(self.gains + self.losses) / self.num_records
-        if self.trial and self.over(config) and loss > max(error, config.max_trial_loss):
-            return (
-                f"{counts}, where a refreshed encoder may {config.max_trial_loss:.3f} and one "
-                f"standard error, {error:.3f}"
-            )
+        allowed = trial_limit(self.gains, self.losses, self.num_records, config)
+        if self.trial and self.over(config) and loss > allowed:
+            return f"{counts}, where a refreshed encoder may be {allowed:.3f} worse on its trial"
         return None
 
     def over(self, config: MonitorConfig) -> bool:
         """Whether the successor is confirmed."""
         return self.num_records >= config.records
+
+
+def trial_limit(gains: int, losses: int, num_records: int, config: MonitorConfig) -> float:
+    """How much worse than its predecessor, in accuracy, an encoder may be on its trial.
+
+    Args:
+        gains: records that it has right and the predecessor wrong.
+        losses: the other way round.
+        num_records: at least one.
+        config: with the limit below which going back does not pay.
+
+    Returns:
+        That limit, or where it is larger the standard error of the difference of two that are
+        equally good.
+    """
+    return max(config.max_trial_loss, math.sqrt(gains + losses) / num_records)
