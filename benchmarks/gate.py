@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from model.anchor import gives_way
 from model.config import GateConfig, MonitorConfig
 from model.gate import Against, Counts, verdict
-from model.monitor import trial_limit
+from model.trial import trial_limit
 
 DISCORDANT = 0.1
 """Share of records on which a candidate and its parent differ in being right."""

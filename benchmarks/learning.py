@@ -49,7 +49,7 @@ def main() -> None:
     ]
     missing = [] if given.page else [key for key in wanted if given.again or key not in kept]
     began = time.monotonic()
-    done = _run(missing, data=given.data, records=given.records, jobs=given.jobs)
+    done = _run(missing, data=given.data, records=given.records, jobs=max(1, given.jobs))
     for number, each in enumerate(done, start=1):
         kept[each.key] = each
         keep(kept.values())
@@ -72,22 +72,29 @@ def _plans_of(stream: str) -> list[str]:
 def _run(
     missing: Sequence[tuple[str, int, str]], *, data: Path, records: int, jobs: int
 ) -> Iterator[Outcome]:
-    """Each in a process of its own, so that its peak memory is its own; as they end."""
+    """Each in a process of its own, so that its peak memory is its own; as they end.
+
+    Raises:
+        ExceptionGroup: of the runs that failed, once all others have ended.
+    """
     settings = load_settings()
     settings = settings.model_copy(update={"threads": settings.threads or _cores() // jobs or 1})
     fresh = get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=fresh, max_tasks_per_child=1) as pool:
-        under_way = [
+        under_way = {
             pool.submit(
                 run_once, *key, data=data, records=records, settings=settings, quiet=jobs > 1
-            )
+            ): key
             for key in missing
-        ]
-        try:
-            for each in as_completed(under_way):
+        }
+        faults: list[Exception] = []
+        for each in as_completed(under_way):
+            if fault := each.exception():
+                faults.append(RuntimeError(f"{under_way[each]}: {fault!r}"))
+            else:
                 yield each.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    if faults:
+        raise ExceptionGroup("some runs failed; those that ended are kept", faults)
 
 
 def _cores() -> int:

@@ -69,10 +69,10 @@ def _interval(
 ) -> str | None:
     """So many records after the last refresh, times what feedback has made of it.
 
-    Not while the budget is too small for a fit, nor while a drift waits for records of its regime:
-    a refresh too early learns too few of them.
+    Not while the last one is on trial, while the budget is too small for a fit, nor while a drift
+    waits for records of its regime: a refresh too early learns too few of them.
     """
-    if tip.refreshed_at is None or _unsettled(tip, config):
+    if tip.refreshed_at is None or tip.trial is not None or _unsettled(tip, config):
         return None
     plan, since = plan_after(tip), state.records_seen - tip.refreshed_at
     if since < config.refresh.every_records * plan.refresh_interval:

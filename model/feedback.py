@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from model.config import FeedbackConfig, TaskConfig
 from model.gain import NOTHING, Gain
 from model.plan import Adjustment, Plan
+from model.trial import Verdict
 from schemas.evaluation import Outcome
 
 
@@ -38,6 +39,11 @@ class RefreshOutcome:
     def promoted(self) -> bool:
         """Whether it brought a version."""
         return self.outcome is Outcome.PROMOTED
+
+    @property
+    def lost(self) -> bool:
+        """Whether the gate rejected it, or its trial."""
+        return self.outcome in {Outcome.REJECTED, Outcome.ROLLED_BACK}
 
 
 Rule = Callable[[Plan, RefreshOutcome, TaskConfig], Adjustment | None]
@@ -68,29 +74,32 @@ def next_plan(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Plan:
     )
 
 
-def after_trial(plan: Plan, gain: Gain, config: TaskConfig, *, gone: Outcome | None) -> Plan:
+def after_trial(plan: Plan, tried: Verdict, config: TaskConfig) -> Plan:
     """The plan at the end of a refreshed encoder's trial, which says more than its gate could.
 
-    Nothing chose on those records, and they are many. One that was rolled back counts as a refresh
-    that brought no version; one that surely paid frees the budget of the next.
+    Nothing chose on those records, and they are many. A refresh whose encoder must go counts as one
+    that was rejected by the gate: the plan goes on from the one that it was run with. The encoder
+    that stays frees the budget of the next fit where it surely paid, and where its gain may be
+    chance it takes back what the gate had freed.
 
     Args:
         plan: the one that holds.
-        gain: over its predecessor, on records of labels that both know.
+        tried: how the trial ended.
         config: what the plan changes, and the limits of the changes.
-        gone: the outcome of the rollback that the trial ended with.
     """
-    limits = config.feedback
-    if gone is not None:
-        trial = "it lost on its trial"
-        return next_plan(plan, RefreshOutcome(outcome=gone, reason=trial, new=gain), config)
-    if not limits.enabled or not (_sure(gain) and pays(gain, limits)):
+    gain, limits = tried.gain, config.feedback
+    if tried.fault is not None:
+        kept = {name: getattr(plan, name) for name in ("spent_sample_steps", "fit_speed", "bandit")}
+        lost = RefreshOutcome(outcome=Outcome.ROLLED_BACK, reason=tried.fault, new=gain)
+        return next_plan(tried.fitted_with.model_copy(update=kept), lost, config)
+    paid = _sure(gain) and pays(gain, limits)
+    if not limits.enabled or (gain.proven and not paid):
         return plan
     change = Adjustment(
         field="compute_share",
         before=plan.compute_share,
-        after=max(plan.compute_share or 0.0, limits.paying_compute_share),
-        reason=f"the refresh paid on its trial ({gain})",
+        after=limits.paying_compute_share if paid else None,
+        reason=f"the refresh {'paid' if paid else 'gained too little to tell'} on trial ({gain})",
     )
     return plan if change.after == change.before else plan.adjusted(change)
 
@@ -150,7 +159,7 @@ def learning_rate(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjus
     """Smaller steps after a fit that lost or diverged; larger ones again when one pays."""
     now, limits = plan.learning_rate_scale, config.feedback
     diverged = seen.outcome is Outcome.FAILED and "NotFiniteError" in seen.reason
-    if seen.outcome in {Outcome.REJECTED, Outcome.ROLLED_BACK} or diverged:
+    if seen.lost or diverged:
         after = max(now / 2, limits.min_learning_rate_scale)
         verb = seen.outcome.value.replace("_", " ")
         why = f"the refresh {'diverged' if diverged else f'was {verb} ({seen.gain})'}"
@@ -169,7 +178,7 @@ def frozen_layers(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjus
     """
     configured = config.fit.frozen_layers
     now = configured if plan.frozen_layers is None else plan.frozen_layers
-    if seen.outcome is Outcome.REJECTED and plan.rejected_in_a_row >= 1:
+    if seen.lost and plan.rejected_in_a_row >= 1:
         after = max(now, min(now + 1, config.feedback.max_frozen_layers))
         why = f"{plan.rejected_in_a_row + 1} refreshes in a row brought no version"
     elif now > configured and seen.promoted and pays(seen.gain, config.feedback):
@@ -222,7 +231,7 @@ def epochs(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment |
     A loss on both is what overfitting looks like. Never more than configured: epochs are the cost.
     """
     now = plan.epochs or config.fit.epochs
-    if seen.outcome is Outcome.REJECTED and seen.new.net < 0 and seen.old.net < 0:
+    if seen.lost and seen.new.net < 0 and seen.old.net < 0:
         after = max(1, now - 1)
     elif seen.promoted and pays(seen.gain, config.feedback):
         after = min(config.fit.epochs, now + 1)

@@ -13,6 +13,7 @@ from model.gain import NOTHING, Gain
 from model.holdout import HoldoutRow
 from model.journal import Row
 from model.lineage import Forgetting, LineageEntry, Rollback
+from model.trial import Verdict
 from schemas.base import Span
 from schemas.evaluation import Comparison, Outcome, RecordCounts, SliceAccuracy
 from schemas.metrics import ClassificationMetrics
@@ -57,8 +58,8 @@ class Findings:
     """A refresh: on the selection records of the newest rounds, for the plan of the next."""
     gain_old: Gain = NOTHING
     """A refresh: on those before."""
-    trial: Gain | None = None
-    """Where the trial of a refreshed encoder has ended: what it gained on the records since."""
+    trial: Verdict | None = None
+    """Where the trial of a refreshed encoder has ended."""
     bandit: Bandit | None = None
     """A refresh: after its contest between plans; None where there was none."""
     proof: Sequence[HoldoutRow] = ()

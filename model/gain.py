@@ -1,4 +1,4 @@
-"""What a refresh gained, as far as the held-out records that may choose can tell."""
+"""What a refresh gained on records that no fit has seen."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Answers of champion and candidate on the same held-out records."""
+    """Answers of champion and candidate on the same records."""
 
     records: int
     wrong: int

@@ -317,3 +317,5 @@ def _encoders(states: Iterable[TaskState]) -> Iterator[Encoder]:
         yield state.encoder
         if state.probation is not None:
             yield state.probation.encoder
+        if state.trial is not None:
+            yield state.trial.encoder

@@ -19,7 +19,6 @@ from model.config import HoldoutConfig, TaskConfig
 from model.drift import Watch
 from model.environment import Environment
 from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
-from model.gain import NOTHING, Gain
 from model.plan import Plan
 from model.store import Store
 from schemas.base import Count, Label, Span, TaskName
@@ -78,8 +77,23 @@ class ProbationRef(_Part):
     num_records: Count
     gains: Count
     losses: Count
-    trial: bool = False
-    known: Gain = NOTHING
+
+
+class TrialRef(_Part):
+    """The trial of a refreshed encoder: its predecessor, its refresh, and how both did so far."""
+
+    version: Count
+    """Of the predecessor."""
+    refreshed: Count
+    """Sequence of the refresh."""
+    plan: Plan
+    """With which it was fitted."""
+    num_records: Count
+    known: Count
+    """Records of labels that the predecessor had learned; the counts below are of these."""
+    wrong: Count
+    gained: Count
+    lost: Count
 
 
 class Rollback(_Part):
@@ -177,6 +191,7 @@ class LineageEntry(_Part):
     """Sequence of the version that serves after this entry."""
     anchor: AnchorRef | None = None
     probation: ProbationRef | None = None
+    trial: TrialRef | None = None
     """None where the serving version is confirmed."""
     rollback: Rollback | None = None
     """A rollback: what it restores. Its head and statistics are that version's."""

@@ -12,7 +12,7 @@ from schemas.evaluation import Drift
 
 
 def plan_for_next(before: TaskState, findings: Findings) -> Plan | None:
-    """The plan of the next refresh: the outcome of one changes it, and drift."""
+    """The plan of the next refresh: the outcome of one changes it, its trial, and drift."""
     if findings.kind != "refresh":
         return _without_fit(before, findings)
     seen = RefreshOutcome(
@@ -33,8 +33,7 @@ def _without_fit(before: TaskState, findings: Findings) -> Plan | None:
     """The plan as it is, but for the end of a trial and for drift."""
     plan, config = before.tip.plan if before.tip else None, findings.config
     if findings.trial is not None:
-        gone = findings.outcome if findings.kind == "rollback" else None
-        plan = after_trial(plan_after(before.tip), findings.trial, config, gone=gone)
+        plan = after_trial(plan_after(before.tip), findings.trial, config)
     if findings.drift is not None:
         plan = after_drift(plan or plan_after(before.tip), findings.drift, config.feedback)
     return plan
@@ -43,6 +42,8 @@ def _without_fit(before: TaskState, findings: Findings) -> Plan | None:
 def regime(before: TaskState, findings: Findings) -> dict[str, Any]:
     """What the entry says of drift."""
     tip, drift = before.tip, findings.drift
+    if findings.trial is not None and findings.trial.fault is not None and findings.restored:
+        tip = findings.restored  # what erred more since may have been the encoder that goes
     horizon = tip.horizon_from if tip else 0
     return {
         "watch": findings.watch or (tip.watch if tip else None),

@@ -57,7 +57,7 @@ class Plan(_Part):
     """What the last refresh changed, and its trial and drifts since."""
 
     def adjusted(self, change: Adjustment) -> Self:
-        """The plan with one more change of this round."""
+        """The plan with one more change."""
         values = {change.field: change.after, "changes": (*self.changes, change)}
         return type(self).model_validate({**dict(self), **values})
 

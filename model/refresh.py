@@ -7,6 +7,7 @@ from model.candidate import solve_candidate
 from model.config import TaskConfig
 from model.contest import contested
 from model.data import Log, Progress
+from model.due import plan_after
 from model.encoder import Encoder
 from model.evaluate import judge
 from model.exporter import Exporter
@@ -21,7 +22,7 @@ from model.reread import Reread, not_learned, read_again
 from model.selection import selection_gain
 from model.state import TaskState
 from model.stopwatch import Stopwatch
-from model.succession import succeeded
+from model.succession import on_trial, succeeded
 from model.trained_head import calibrated
 from model.update import seed_of
 from schemas.evaluation import Outcome
@@ -58,7 +59,7 @@ def refresh(
     """
     watch = Stopwatch()
     if start is not None:
-        config, state = _owed(config), replace(state, probation=None)
+        config, state = _owed(config), replace(state, probation=None, trial=None)
     with watch("read"):  # 1.
         progress("rereading", records=config.refresh.reread_records)
         reread = within_horizon(read_again(state, lineage, log, config=config), config.head)
@@ -112,7 +113,10 @@ def refresh(
         promoted = judged.outcome is Outcome.PROMOTED
         apart = {s: refreshed.set_apart[s] for s in not_learned(state, config)}
         solved = replace(refreshed, head=head, set_apart=dict(sorted(apart.items())))
-        after = succeeded(state, solved, judged, config) if promoted else state
+        after = state
+        if promoted:
+            tried = on_trial(state, solved, plan_after(state.tip), config)
+            after = replace(succeeded(state, solved, judged, config), trial=tried)
         findings = replace(
             findings.judged(judged),
             reason=f"{why}: {judged.reason}{contest.note}",

@@ -25,7 +25,7 @@ from model.state import TaskState
 from model.state_files import write_files
 from model.stopwatch import Stopwatch
 from model.store import Store
-from model.succession import anchor_ref, probation_ref
+from model.succession import anchor_ref, probation_ref, trial_ref
 from schemas.evaluation import Outcome
 from schemas.model_version import Artifact
 
@@ -135,6 +135,7 @@ def commit_round(
         serving=sequence if version else (old.serving if old else None),
         anchor=anchor_ref(after),
         probation=probation_ref(after),
+        trial=trial_ref(after),
         rollback=findings.rollback,
         forgetting=findings.forgetting,
         denied_in=sequence if findings.forgetting else (old.denied_in if old else None),

@@ -102,6 +102,9 @@ def _needed_by_the_tip(tip: LineageEntry) -> Iterator[Kept]:
         yield Kept(tip.anchor.version, "compare", "candidates are tested beside it")
     if tip.probation is not None:
         yield Kept(tip.probation.version, "restore", "it answers beside what serves")
+    if tip.trial is not None:
+        yield Kept(tip.trial.version, "restore", "a refreshed encoder is on trial beside it")
+        yield Kept(tip.trial.refreshed, "compare", "its encoder is on trial")
 
 
 def _recent(

@@ -16,7 +16,6 @@ from model.errors import ArtifactRefusedError, NotFoundError, RejectError
 from model.evaluate import answers, learned_labels
 from model.exporter import Exporter
 from model.findings import Findings
-from model.gain import Gain
 from model.journal import Row
 from model.ledger import ledger_of
 from model.lineage import Lineage, LineageEntry, Rollback
@@ -24,6 +23,7 @@ from model.release import Clock, Round, commit_round
 from model.retention import origin
 from model.state import TaskState, load_state
 from model.stopwatch import Stopwatch
+from model.trial import Verdict
 from schemas.evaluation import Outcome
 
 
@@ -77,7 +77,7 @@ def roll_back(
     lineage: Lineage,
     exporter: Exporter,
     clock: Clock,
-    trial: Gain | None = None,
+    trial: Verdict | None = None,
 ) -> Round:
     """Let an older version serve again, under a new number.
 
@@ -104,7 +104,7 @@ def roll_back(
         lineage: of the task.
         exporter: of a head that is solved anew.
         clock: now, aware.
-        trial: what a refreshed encoder gained that goes because of it.
+        trial: how that of a refreshed encoder has ended that goes.
 
     Raises:
         RollbackRefusedError: its files are not what its entry says.
@@ -138,6 +138,7 @@ def roll_back(
             {(row.id, row.sequence) for row in state.replay.rows if row.sequence in lost}
         ),
         probation=None,
+        trial=None,
     )
     if solves:
         head, _right = solve_candidate(after, after.statistics, config=config.head, keep_form=True)

@@ -11,6 +11,7 @@ from model.config import HoldoutConfig, ReplayMemoryConfig, TaskConfig
 from model.denied import NOTHING, DenyList, deny_list
 from model.encoder import Encoder, Features
 from model.errors import ArtifactRefusedError, NotFoundError
+from model.gain import Gain
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
@@ -18,6 +19,7 @@ from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.monitor import Probation
 from model.replay_memory import ReplayMemory
 from model.statistics import Statistics
+from model.trial import Trial
 from schemas.model_version import Artifact
 
 
@@ -49,6 +51,8 @@ class TaskState:
     """The version beside which candidates are tested too."""
     probation: Probation | None = None
     """The predecessor of a version that is not confirmed yet."""
+    trial: Trial | None = None
+    """The predecessor of a refreshed encoder that is on trial."""
     denied: DenyList = NOTHING
     """What must never be learned again."""
 
@@ -114,8 +118,9 @@ def load_state(
     """Read the state after `tip` from the store; `encoder` is the one that `tip.encoder` names.
 
     Journals are read newest first until a snapshot or the horizon; features of held-out records
-    that lie before it are computed again. `encoder_of` loads the predecessor's encoder where that
-    is another; without it, or where its files are gone, a version on probation counts as confirmed.
+    that lie before it are computed again. `encoder_of` loads a predecessor's encoder where that is
+    another; without it, or where its files are gone, a version on probation or on trial counts as
+    confirmed.
 
     Raises:
         ArtifactRefusedError: a file is not what the entry says.
@@ -154,6 +159,7 @@ def load_state(
         replay=_replay(lineage, tip.files.replay, config.replay_memory),
         anchor=_anchor(lineage, tip),
         probation=_probation(lineage, tip, encoder, encoder_of),
+        trial=_trial(lineage, tip, encoder, encoder_of),
         denied=denied,
     )
 
@@ -178,19 +184,54 @@ def _probation(
     ref = tip.probation
     if ref is None:
         return None
+    held = _answering(lineage, ref.version, encoder, encoder_of)
+    if held is None:
+        return None
+    return Probation(ref.version, *held, ref.num_records, ref.gains, ref.losses)
+
+
+def _trial(
+    lineage: Lineage,
+    tip: LineageEntry,
+    encoder: Encoder,
+    encoder_of: Callable[[EncoderRef], Encoder] | None,
+) -> Trial | None:
+    ref = tip.trial
+    if ref is None:
+        return None
+    before = _answering(lineage, ref.version, encoder, encoder_of)
+    after = _answering(lineage, ref.refreshed, encoder, encoder_of)
+    if before is None or after is None:
+        return None
+    return Trial(
+        version=ref.version,
+        refreshed=ref.refreshed,
+        encoder=before[1],
+        head=before[0],
+        successor=after[0],
+        plan=ref.plan,
+        num_records=ref.num_records,
+        gain=Gain(ref.known, ref.wrong, ref.gained, ref.lost),
+    )
+
+
+def _answering(
+    lineage: Lineage,
+    version: int,
+    encoder: Encoder,
+    encoder_of: Callable[[EncoderRef], Encoder] | None,
+) -> tuple[LinearHead, Encoder] | None:
+    """Head and encoder of an older version, or None where its files are gone."""
     try:
-        entry = lineage.entry(ref.version)
+        entry = lineage.entry(version)
         head, theirs = head_of(lineage, entry), entry.encoder
         if head is None or theirs is None:
             return None
-        if theirs.digest != encoder.digest:
-            if encoder_of is None:
-                return None
-            encoder = encoder_of(theirs)
-    except (ArtifactRefusedError, NotFoundError):  # gone: nothing answers beside what serves
+        if theirs.digest == encoder.digest:
+            return head, encoder
+        return (head, encoder_of(theirs)) if encoder_of else None
+    except (ArtifactRefusedError, NotFoundError):
         return None
-    counts = (ref.num_records, ref.gains, ref.losses)
-    return Probation(ref.version, head, encoder, *counts, trial=ref.trial, known=ref.known)
 
 
 def head_of(lineage: Lineage, entry: LineageEntry) -> LinearHead | None:

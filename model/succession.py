@@ -1,13 +1,15 @@
-"""What a task remembers when one version takes over from another: the anchor and a predecessor."""
+"""What a task remembers when one version takes over from another: the anchor, predecessors."""
 
 from dataclasses import replace
 
 from model.anchor import anchored
 from model.config import TaskConfig
 from model.evaluate import Judgement, learned_labels
-from model.lineage import AnchorRef, ProbationRef
+from model.lineage import AnchorRef, ProbationRef, TrialRef
 from model.monitor import Probation
+from model.plan import Plan
 from model.state import TaskState
+from model.trial import Trial
 
 
 def succeeded(
@@ -35,24 +37,40 @@ def succeeded(
         config=config.gate,
     )
     probation = after.probation
-    trial = _on_trial(before, after, config)
-    if config.monitor.enabled and (trial or probation is None):
-        probation = _predecessor(before, trial=trial)
+    if probation is None and config.monitor.enabled:
+        probation = _predecessor(before)
     return replace(after, anchor=anchor, holdout=holdout, probation=probation)
 
 
-def _on_trial(before: TaskState, after: TaskState, config: TaskConfig) -> bool:
-    """Whether an encoder took over that can be taken back with nothing lost but its fit."""
-    solved = config.head.form != "softmax"
-    renewed = after.encoder.digest != before.encoder.digest
-    return renewed and solved and config.monitor.trial and config.refresh.read_log
-
-
-def _predecessor(before: TaskState, *, trial: bool) -> Probation | None:
+def _predecessor(before: TaskState) -> Probation | None:
     serving = before.tip.serving if before.tip else None
     if before.head is None or serving is None:
         return None
-    return Probation(serving, before.head, before.encoder, trial=trial)
+    return Probation(serving, before.head, before.encoder)
+
+
+def on_trial(before: TaskState, after: TaskState, plan: Plan, config: TaskConfig) -> Trial | None:
+    """The trial that begins with a promoted refresh, or None where there is none.
+
+    Args:
+        before: with the champion that it replaces.
+        after: with the promoted encoder and head.
+        plan: that it was run with.
+        config: of the task.
+    """
+    serving = before.tip.serving if before.tip else None
+    if serving is None or before.head is None or after.head is None or not holds_trials(config):
+        return None
+    return Trial(serving, before.sequence, before.encoder, before.head, after.head, plan)
+
+
+def holds_trials(config: TaskConfig) -> bool:
+    """Whether an encoder may be taken back: the log has what was learned since.
+
+    A trained head learns by fits alone, so that nothing would be left of it.
+    """
+    watched = config.monitor.enabled and config.monitor.trial
+    return watched and config.refresh.read_log and config.head.form != "softmax"
 
 
 def anchor_ref(state: TaskState) -> AnchorRef | None:
@@ -67,10 +85,22 @@ def probation_ref(state: TaskState) -> ProbationRef | None:
     if held is None:
         return None
     return ProbationRef(
+        version=held.version, num_records=held.num_records, gains=held.gains, losses=held.losses
+    )
+
+
+def trial_ref(state: TaskState) -> TrialRef | None:
+    """The trial, as an entry names it."""
+    held = state.trial
+    if held is None:
+        return None
+    return TrialRef(
         version=held.version,
+        refreshed=held.refreshed,
+        plan=held.plan,
         num_records=held.num_records,
-        gains=held.gains,
-        losses=held.losses,
-        trial=held.trial,
-        known=held.known,
+        known=held.gain.records,
+        wrong=held.gain.wrong,
+        gained=held.gain.gained,
+        lost=held.gain.lost,
     )

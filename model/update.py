@@ -17,11 +17,11 @@ from model.errors import ArtifactRefusedError
 from model.evaluate import answers, judge, recent_from
 from model.exporter import Exporter
 from model.findings import Findings
+from model.guard import Guard
 from model.holdout import HoldoutRow
 from model.intake import Intake, take_in
 from model.journal import Row
 from model.lineage import Lineage
-from model.monitor import Probation
 from model.release import Clock, Round, commit_round
 from model.remember import remembered
 from model.rollback import RollbackRefusedError, roll_back
@@ -89,31 +89,30 @@ def increment(
         taken_in = _taken_in(state, intake, features, rows, config=config)
     with watch("evaluate"):  # 2.
         right = _right(state, intake, features)
-        probation = _watched(state, intake, features, right)
-    if probation is not None and (fault := probation.fault(config.monitor)) is not None:
+        answered = [item.record for item in intake.taken]
+        guard = Guard.over(state, answered, features, right, config)
+    if (fault := guard.fault(config.monitor)) is not None:
         try:
             return roll_back(
                 state,
-                to=lineage.entry(probation.version),
-                encoder=probation.encoder,
+                to=lineage.entry(fault.version),
+                encoder=fault.encoder,
                 who="monitor",
-                why=fault,
+                why=fault.why,
                 log=log,
                 config=config,
                 lineage=lineage,
                 exporter=exporter,
                 clock=clock,
-                trial=probation.known if probation.trial else None,
+                trial=guard.verdict,
             )
         except (
             ArtifactRefusedError,
             RollbackRefusedError,
         ) as error:
-            # Its files are gone: then what serves is what there is.
             progress("rollback_refused", reason=str(error))
-            probation = None
-    over = probation is None or probation.over(config.monitor)
-    taken_in = replace(taken_in, probation=None if over else probation)
+            guard = guard.refused()
+    taken_in = guard.kept(taken_in, config.monitor)
     errors, drift = watched(
         (state.tip.watch if state.tip else None) or Watch(),
         _known_errors(state, intake, right, config),
@@ -143,7 +142,7 @@ def increment(
             rows=rows,
             watch=errors,
             drift=drift,
-            trial=probation.known if probation and probation.trial and over else None,
+            trial=guard.verdict,
             proof=taken_in.holdout.recent(state.sequence),
         )
         after = _grown(taken_in, rows) if trained else taken_in
@@ -223,18 +222,6 @@ def _right(state: TaskState, intake: Intake, features: Features) -> list[bool]:
     return [
         answer == item.record.label for answer, item in zip(answered, intake.taken, strict=True)
     ]
-
-
-def _watched(
-    state: TaskState, intake: Intake, features: Features, right: Sequence[bool]
-) -> Probation | None:
-    """The probation with these windows counted; what the predecessor answers is compared."""
-    if state.probation is None:
-        return None
-    records = [item.record for item in intake.taken]
-    return state.probation.after(
-        records, features, right, encoder=state.encoder, labels=state.labels
-    )
 
 
 def _known_errors(

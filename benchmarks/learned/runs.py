@@ -65,6 +65,8 @@ def run_once(
     console = Console(stderr=True, quiet=quiet)
     with tempfile.TemporaryDirectory(prefix="freshet-learning-") as held:
         folder = Path(held)
+        # Features that a run beside it has kept would make its seconds too few.
+        settings = settings.model_copy(update={"cache": folder / "cache"})
         made = write_stream(stream, folder, data, records=records, seed=seed)
         if plan.startswith("avalanche-"):
             report = _under_avalanche(

@@ -46,16 +46,17 @@ class MonitorConfig(Config):
     enabled: bool = True
     records: AtLeastOne = 500
     """Records of the next windows that both answer before anything is learned from them; after
-    these many without a proven loss the new version is confirmed."""
+    these many the new version is confirmed, if no loss is proven by then."""
     max_loss: Fraction = 0.02
     """How much worse than its predecessor, in accuracy, it may be; it is rolled back where the
     loss is proven to be over this."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.99
     """Of that proof, one-sided, at each window."""
     trial: bool = True
-    """A refreshed encoder is on trial for so many records, and rolled back at their end where it
-    did worse than its predecessor: one that is as good goes at most one time in six, which costs
-    its fit, and what came since is learned again. Without the log (`refresh.read_log`) there is no
-    trial, nor of a trained head."""
+    """Whether a refreshed encoder is on trial for `records`: at their end it is rolled back where
+    the one before it did better, proven or not, and the older one's head learns what came since.
+    Of those that are as good one in six goes, at the cost of its fit. There is none without the log
+    (`refresh.read_log`), and none of a trained head. Another refresh meanwhile, on drift or by
+    command, begins a trial of its own."""
     max_trial_loss: Fraction = 0.01
-    """How much worse it may be, in accuracy, where that is beyond one standard error."""
+    """Loss in accuracy, as it is estimated, up to which a refreshed encoder stays."""

@@ -8,21 +8,29 @@ import numpy as np
 import pytest
 
 from benchmarks.gate import taken_back_share
-from model.config import FeedbackConfig, HeadConfig, MonitorConfig, TaskConfig
+from model.config import FeedbackConfig, HeadConfig, MonitorConfig, RefreshConfig, TaskConfig
 from model.data import Record
 from model.encoder import Encoder
-from model.feedback import after_trial
+from model.feedback import RefreshOutcome, after_trial, next_plan
+from model.findings import Findings
 from model.gain import NOTHING, Gain
 from model.head import LinearHead
-from model.monitor import Probation
+from model.lineage import LineageEntry
+from model.outlook import regime
 from model.plan import Adjustment, Plan
+from model.trial import Trial, Verdict
 from schemas.evaluation import Outcome
-from tests.model.loop import Loop, stream
+from tests.model.loop import TASK, Loop, stream
 from tests.model.test_monitor import OBLIGING
 from tests.model.tiny import LABELS, tiny_encoder
 
 CONFIG = TaskConfig()
+PAYING = CONFIG.feedback.paying_compute_share
 OWN = Plan(promoted_refreshes=1)
+SURE = Gain(records=500, wrong=60, gained=40, lost=12)
+SMALL = Gain(records=500, wrong=200, gained=50, lost=24)
+CHANCE = Gain(records=500, wrong=60, gained=14, lost=12)
+LOSS = Gain(records=500, wrong=60, gained=10, lost=30)
 PATIENT = MonitorConfig(records=120, max_loss=1.0)
 """Under which no loss is proven, so that only the end of the trial can take a version back."""
 
@@ -32,12 +40,10 @@ def loop(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
     return Loop(tmp_path, tiny_encoder_folder, gate=OBLIGING, monitor=PATIENT)
 
 
-def probation(
-    folder: Path, num_records: int, gains: int, losses: int, *, trial: bool = True
-) -> Probation:
-    head = LinearHead(np.zeros((3, 32), np.float32), np.zeros(3, np.float32), 1.0, "ridge", 1.0)
-    encoder = tiny_encoder(folder / "encoder")
-    return Probation(4, head, encoder, num_records, gains, losses, trial=trial)
+def trial_of(loop: Loop) -> Trial:
+    held = loop.state().trial
+    assert held is not None
+    return held
 
 
 def as_answered(by: LinearHead, encoder: Encoder, records: list[Record]) -> list[Record]:
@@ -47,68 +53,153 @@ def as_answered(by: LinearHead, encoder: Encoder, records: list[Record]) -> list
 
 
 def as_predecessor(loop: Loop, records: list[Record]) -> list[Record]:
-    known = loop.state().probation
-    assert known is not None
-    return as_answered(known.head, known.encoder, records)
+    return as_answered(trial_of(loop).head, trial_of(loop).encoder, records)
 
 
 def as_successor(loop: Loop, records: list[Record]) -> list[Record]:
-    state = loop.state()
-    assert state.head is not None
-    return as_answered(state.head, state.encoder, records)
+    return as_answered(trial_of(loop).successor, loop.state().encoder, records)
+
+
+def refreshed(loop: Loop, records: list[Record]) -> tuple[LineageEntry, LineageEntry]:
+    """Two increments and a refresh: the champion before it, and its entry."""
+    loop.learn(records[:120])
+    champion = loop.learn(records[120:180])
+    entry = loop.refresh(records[:180])
+    assert entry.outcome is Outcome.PROMOTED
+    return champion, entry
 
 
 def test_an_encoder_that_did_worse_goes_at_the_end_and_what_came_since_is_learned_again(
     loop: Loop,
 ) -> None:
     records = stream(360)
-    loop.learn(records[:120])
-    before = loop.learn(records[120:180])
-    refreshed = loop.refresh(records[:180])
-    assert refreshed.probation is not None
-    assert refreshed.probation.version == before.sequence, "not one before it, also if unconfirmed"
-    assert refreshed.probation.trial
+    champion, entry = refreshed(loop, records)
+    assert entry.trial is not None
+    assert entry.probation is not None
+    assert entry.trial.version == champion.sequence != entry.probation.version
 
     during = loop.learn(as_predecessor(loop, records[180:240]))
-    state = loop.state(loop.new_learner())
-    assert state.probation is not None, "the trial survives a restart"
-    gone = loop.learn(as_predecessor(loop, records[240:300]))
-    again = loop.learn(records[240:300])
-
     assert during.kind == "increment"
+    last = as_predecessor(loop, records[240:300])
+    loop.learner = loop.new_learner()  # as after a restart
+    gone, again = loop.learn(last), loop.learn(records[240:300])
+
     assert (gone.kind, gone.outcome, gone.windows) == ("rollback", Outcome.ROLLED_BACK, ())
     assert gone.rollback is not None
-    assert gone.rollback.restores == before.sequence
-    assert gone.rollback.blamed == (during.sequence,)
-    assert "where a refreshed encoder may be" in gone.evaluation.reason
-    assert before.encoder is not None
-    assert loop.state().encoder.digest == before.encoder.digest
+    assert (gone.rollback.restores, gone.rollback.blamed) == (champion.sequence, (during.sequence,))
+    assert f"on the next 120 records the encoder of version {entry.sequence}" in gone.rollback.why
+    assert gone.trial is again.trial is None
+    assert gone.encoder == champion.encoder
     assert again.windows
+    assert gone.set_apart == (during.sequence,), "for the next increment to learn again"
+    assert gone.refreshed_at == entry.refreshed_at, "no first refresh is due again"
     assert gone.plan is not None
-    assert gone.refreshed_at == refreshed.refreshed_at, "no first refresh is due again"
-    assert gone.plan.refresh_interval == 2
-    assert gone.plan.learning_rate_scale == 0.5
-    assert gone.plan.rejected_in_a_row == 1
-    assert "the refresh was rolled back" in gone.plan.changes[0].reason
+    assert (gone.plan.refresh_interval, gone.plan.learning_rate_scale) == (2, 0.5)
+    assert gone.plan.spent_sample_steps == 180 - _held_out(loop, 180)
 
 
-def test_an_encoder_that_holds_its_ground_stays(loop: Loop) -> None:
+def _held_out(loop: Loop, end: int) -> int:
+    return sum(int(row.id.removeprefix("id-")) < end for row in loop.state().holdout.rows)
+
+
+def test_an_encoder_that_did_better_stays_and_the_next_may_cost_more(loop: Loop) -> None:
     records = stream(420)
-    loop.learn(records[:120])
-    loop.refresh(records[:120])
-    loop.learn(as_successor(loop, records[120:180]))
+    refreshed(loop, records)
+    loop.learn(as_successor(loop, records[180:240]))
 
-    last = loop.learn(as_successor(loop, records[180:420]))
+    last = loop.learn(as_successor(loop, records[240:420]))
 
     assert last.kind == "increment"
-    assert last.probation is None or not last.probation.trial
+    assert last.trial is None
     assert last.plan is not None
-    assert last.plan.compute_share == CONFIG.feedback.paying_compute_share
-    assert "paid on its trial" in last.plan.changes[-1].reason
+    assert last.plan.compute_share == PAYING
+    assert "paid on trial" in last.plan.changes[-1].reason
+
+
+def test_both_heads_stay_as_they_were_and_the_counts_survive_a_restart(loop: Loop) -> None:
+    records = stream(240)
+    refreshed(loop, records)
+    before = trial_of(loop)
+    window = records[180:240]
+    theirs = [before.encoder, loop.state().encoder]
+    right = [
+        [a == r for a, r in zip(as_answered(head, encoder, window), window, strict=True)]
+        for head, encoder in zip((before.head, before.successor), theirs, strict=True)
+    ]
+
+    loop.learn(window)
+
+    held, read = trial_of(loop), loop.state(loop.new_learner()).trial
+    assert read is not None
+    assert held.gain == read.gain == Gain.between(*(np.array(each) for each in right))
+    assert (held.version, held.refreshed, held.plan) == (read.version, read.refreshed, read.plan)
+    assert held.num_records == read.num_records == 60
+    assert read.encoder.digest == before.encoder.digest != loop.state().encoder.digest
+    np.testing.assert_array_equal(read.head.weight, before.head.weight)
+    np.testing.assert_array_equal(read.successor.weight, before.successor.weight)
+
+
+def test_records_of_labels_that_the_predecessor_never_learned_say_nothing(loop: Loop) -> None:
+    records = stream(180)
+    first = [replace(r, label="up" if r.label == "flat" else r.label) for r in records[:120]]
+    loop.learn(first)
+    loop.refresh(first)
+
+    loop.learn(records[120:])
+
+    seen = trial_of(loop)
+    assert seen.num_records == 60
+    assert seen.gain.records == sum(record.label != "flat" for record in records[120:])
+
+
+def test_a_trial_that_cannot_be_obeyed_still_counts_in_the_plan(loop: Loop) -> None:
+    records = stream(360)
+    champion, _ = refreshed(loop, records)
+    last = as_predecessor(loop, records[180:300])
+    assert champion.version is not None
+    loop.store.delete(champion.version.head.path)
+
+    entry = loop.learn(last)
+
+    assert "rollback_refused" in loop.stages
+    assert entry.kind == "increment"
+    assert entry.trial is None
+    assert entry.plan is not None
+    assert entry.plan.refresh_interval == 2
+
+
+def test_no_refresh_is_due_by_interval_before_the_trial_has_ended(loop: Loop) -> None:
+    records = stream(420)
+    loop.config = loop.config.model_copy(
+        update={
+            "refresh": RefreshConfig(
+                first_after_records=150, every_records=60, least_records=10, newest_records=40
+            ),
+            "feedback": FeedbackConfig(compute_share=1.0, paying_compute_share=9.0),
+        }
+    )
+    refreshed(loop, records)
+    loop.learn(as_successor(loop, records[180:240]))
+    assert loop.learner.due(TASK, loop.config) is None
+
+    loop.learn(as_successor(loop, records[240:300]))
+    assert loop.learner.due(TASK, loop.config) is not None
+
+
+def test_another_refresh_begins_a_trial_of_its_own(loop: Loop) -> None:
+    records = stream(240)
+    champion, first = refreshed(loop, records)
+    loop.learn(as_successor(loop, records[180:240]))
+    again = loop.refresh(records)
+
+    assert first.trial is not None
+    assert again.trial is not None
+    assert first.trial.version == champion.sequence < again.trial.version
+    assert (again.trial.refreshed, again.trial.num_records) == (again.sequence, 0)
 
 
 @pytest.mark.parametrize("why", ["no trial", "no log", "no monitor", "trained head"])
-def test_where_it_cannot_be_taken_back_without_loss_there_is_no_trial(loop: Loop, why: str) -> None:
+def test_where_it_could_not_be_taken_back_without_loss_there_is_none(loop: Loop, why: str) -> None:
     config = loop.config
     changes: dict[str, dict[str, Any]] = {
         "no trial": {"monitor": MonitorConfig(trial=False)},
@@ -118,28 +209,49 @@ def test_where_it_cannot_be_taken_back_without_loss_there_is_no_trial(loop: Loop
     }
     loop.config = config.model_copy(update=changes[why])
     loop.learn(stream(120))
-    refreshed = loop.refresh(stream(120))
-    assert refreshed.outcome is Outcome.PROMOTED
-    assert refreshed.probation is None or not refreshed.probation.trial
+    if why != "trained head":  # which has no version before its first fit
+        loop.learn(stream(60, start=120))
+    entry = loop.refresh(stream(180))
+
+    assert entry.outcome is Outcome.PROMOTED
+    assert entry.trial is None
+    assert (entry.probation is not None) is (why in ("no trial", "no log"))
+
+
+def test_switching_it_off_ends_one_that_is_under_way(loop: Loop) -> None:
+    records = stream(360)
+    refreshed(loop, records)
+    last = as_predecessor(loop, records[180:300])
+    loop.config = loop.config.model_copy(
+        update={"monitor": PATIENT.model_copy(update={"trial": False})}
+    )
+    entry = loop.learn(last)
+    assert (entry.kind, entry.trial) == ("increment", None)
 
 
 @pytest.mark.parametrize(
-    ("num_records", "gains", "losses", "goes"),
+    ("num_records", "gained", "lost", "goes"),
     [
         (500, 44, 58, True),
         (500, 1, 5, False),  # beyond chance, and not worth going back
         (500, 90, 100, False),  # two points, as chance gives
-        (499, 20, 34, False),  # not over
         (500, 58, 44, False),
     ],
 )
 def test_what_counts_as_worse(
-    num_records: int, gains: int, losses: int, goes: bool, tmp_path: Path
+    num_records: int, gained: int, lost: int, goes: bool, tmp_path: Path
 ) -> None:
-    on_trial = probation(tmp_path, num_records, gains, losses)
-    other = probation(tmp_path, num_records, gains, losses, trial=False)
-    assert (on_trial.fault(MonitorConfig()) is not None) is goes
-    assert other.fault(MonitorConfig()) is None, "an increment goes by proof alone"
+    head = LinearHead(np.zeros((3, 32), np.float32), np.zeros(3, np.float32), 1.0, "ridge", 1.0)
+    encoder = tiny_encoder(tmp_path / "encoder")
+    gain = Gain(300, 100, gained, lost)
+    over = Trial(4, 5, encoder, head, head, OWN, num_records, gain)
+
+    verdict = over.verdict(MonitorConfig())
+
+    assert verdict is not None
+    assert (verdict.fault is not None) is goes
+    assert verdict.fault is None or f"lost {lost} answers" in verdict.fault
+    assert replace(over, num_records=num_records - 1).verdict(MonitorConfig()) is None
 
 
 def test_how_often_a_trial_takes_back_what_is_as_good_better_or_worse() -> None:
@@ -154,48 +266,65 @@ def test_how_often_a_trial_takes_back_what_is_as_good_better_or_worse() -> None:
     assert share(-0.05) >= 0.97
 
 
-def test_labels_that_the_predecessor_never_learned_say_nothing_of_the_encoder(
-    loop: Loop,
-) -> None:
-    records = stream(180)
-    first = [replace(r, label="up" if r.label == "flat" else r.label) for r in records[:120]]
-    loop.learn(first)
-    loop.refresh(first)
-
-    loop.learn(records[120:])
-
-    seen = loop.state().probation
-    assert seen is not None
-    assert seen.num_records == 60
-    assert seen.known.records == sum(record.label != "flat" for record in records[120:])
+def stays(gain: Gain) -> Verdict:
+    return Verdict(gain, None, OWN)
 
 
-SURE = Gain(records=500, wrong=60, gained=40, lost=12)
-SMALL = Gain(records=500, wrong=200, gained=50, lost=24)
-
-
-def test_a_sure_gain_on_trial_frees_the_budget_and_another_changes_nothing() -> None:
-    paid = after_trial(OWN, SURE, CONFIG, gone=None)
-    assert paid.compute_share == CONFIG.feedback.paying_compute_share
+def test_a_sure_gain_on_trial_frees_the_budget_and_one_by_chance_takes_it_back() -> None:
+    paid = after_trial(OWN, stays(SURE), CONFIG)
+    assert paid.compute_share == PAYING
     assert "+28 answers of 500" in paid.changes[0].reason
-    refreshed = OWN.adjusted(
-        Adjustment(field="epochs", before=None, after=1, reason="what the refresh changed")
-    )
-    both = after_trial(refreshed, SURE, CONFIG, gone=None).changes
-    assert [each.field for each in both] == ["epochs", "compute_share"], "both can be read"
-    assert after_trial(paid, SURE, CONFIG, gone=None).compute_share == paid.compute_share
-    for gain in (SMALL, NOTHING):
-        assert after_trial(OWN, gain, CONFIG, gone=None) == OWN
+    assert after_trial(paid, stays(SURE), CONFIG) == paid
+    assert after_trial(paid, stays(SMALL), CONFIG) == paid, "beyond chance"
+    for gain in (CHANCE, NOTHING):
+        assert after_trial(OWN, stays(gain), CONFIG) == OWN
+        assert after_trial(paid, stays(gain), CONFIG).compute_share is None
     off = CONFIG.model_copy(update={"feedback": FeedbackConfig(enabled=False)})
-    assert after_trial(OWN, SURE, off, gone=None) == OWN
+    assert after_trial(OWN, stays(SURE), off) == OWN
 
 
-def test_a_loss_on_trial_counts_as_a_refresh_that_brought_no_version() -> None:
-    paying = OWN.model_copy(update={"compute_share": 0.95, "spent_sample_steps": 900.0})
+def test_what_the_refresh_changed_and_its_trial_can_both_be_read() -> None:
+    shorter = Adjustment(field="epochs", before=None, after=1, reason="the refresh")
+    both = after_trial(OWN.adjusted(shorter), stays(SURE), CONFIG).changes
+    assert [each.field for each in both] == ["epochs", "compute_share"]
 
-    plan = after_trial(paying, Gain(500, 60, 10, 30), CONFIG, gone=Outcome.ROLLED_BACK)
 
-    assert (plan.refresh_interval, plan.learning_rate_scale) == (2, 0.5)
-    assert (plan.compute_share, plan.rejected_in_a_row) == (None, 1)
-    assert plan.spent_sample_steps == 900, "its fit was counted when it ended"
-    assert "rolled back (-20 answers of 500" in plan.changes[-1].reason
+def test_a_failed_trial_is_a_rejection_whatever_its_gate_had_said() -> None:
+    waiting = Plan(refresh_interval=2, learning_rate_scale=0.5, rejected_in_a_row=1, epochs=1)
+    fit: dict[str, Any] = {"new": SURE, "sample_steps": 900.0, "seconds": 9.0, "reason": ""}
+    promoted = next_plan(waiting, RefreshOutcome(outcome=Outcome.PROMOTED, **fit), CONFIG)
+    assert promoted.refresh_interval == promoted.learning_rate_scale == 1
+
+    gone = after_trial(promoted, Verdict(LOSS, "it lost", waiting), CONFIG)
+
+    rejected = next_plan(
+        waiting, RefreshOutcome(outcome=Outcome.REJECTED, **{**fit, "new": LOSS}), CONFIG
+    )
+    assert gone.model_dump(exclude={"changes"}) == rejected.model_dump(exclude={"changes"})
+    assert (gone.refresh_interval, gone.learning_rate_scale) == (4, 0.25)
+    assert "rolled back" in gone.changes[0].reason
+
+
+def test_a_drift_that_the_encoder_made_goes_with_it(loop: Loop) -> None:
+    records = stream(240)
+    champion, _ = refreshed(loop, records)
+    state = loop.state()
+    assert state.tip is not None
+    blamed = replace(state, tip=state.tip.model_copy(update={"drifted_at": 200, "horizon_from": 3}))
+    findings = Findings(
+        kind="rollback",
+        outcome=Outcome.ROLLED_BACK,
+        reason="it lost",
+        config=loop.config,
+        trained_through={},
+        restored=champion,
+        trial=Verdict(LOSS, "it lost", OWN),
+    )
+
+    after = regime(blamed, findings)
+
+    assert after["drifted_at"] is None
+    assert after["horizon_from"] == 0
+    assert after["watch"] == champion.watch
+    by_a_person = replace(findings, trial=None)
+    assert regime(blamed, by_a_person)["drifted_at"] == 200

@@ -1,0 +1,81 @@
+"""The guard of what serves: predecessors answer beside it, and one that did better returns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from model.config import MonitorConfig, TaskConfig
+from model.data import Record
+from model.encoder import Encoder, Features
+from model.monitor import Probation
+from model.state import TaskState
+from model.succession import holds_trials
+from model.trial import Trial, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Which version should serve again, and why."""
+
+    version: int
+    encoder: Encoder
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The predecessors that answer, with these windows counted."""
+
+    probation: Probation | None
+    trial: Trial | None
+    verdict: Verdict | None
+    """How the trial has ended; None before its end."""
+
+    @classmethod
+    def over(
+        cls,
+        state: TaskState,
+        records: Sequence[Record],
+        features: Features,
+        right: Sequence[bool],
+        config: TaskConfig,
+    ) -> Self:
+        """Count windows from which nothing was learned yet.
+
+        Args:
+            state: with what serves and its predecessors.
+            records: the windows' (N).
+            features: (N, D) under the serving encoder.
+            right: (N,) whether what serves has each right.
+            config: of the task; where it allows no trial any more, one under way is dropped.
+        """
+        probation, trial = state.probation, state.trial
+        if probation is not None:
+            probation = probation.after(
+                records, features, right, encoder=state.encoder, labels=state.labels
+            )
+        trial = trial.after(records, features, state.labels) if trial else None
+        if not holds_trials(config):
+            trial = None
+        return cls(probation, trial, trial.verdict(config.monitor) if trial else None)
+
+    def fault(self, config: MonitorConfig) -> Fault | None:
+        """What must happen. An encoder that failed its trial goes first: what came since stays."""
+        if self.trial is not None and self.verdict is not None and self.verdict.fault is not None:
+            return Fault(self.trial.version, self.trial.encoder, self.verdict.fault)
+        if self.probation is not None and (why := self.probation.fault(config)) is not None:
+            return Fault(self.probation.version, self.probation.encoder, why)
+        return None
+
+    def refused(self) -> Self:
+        """Where no predecessor can return: then what serves is what there is."""
+        return replace(self, probation=None, trial=None)
+
+    def kept(self, state: TaskState, config: MonitorConfig) -> TaskState:
+        """A state with the predecessors that go on answering."""
+        over = self.probation is None or self.probation.over(config)
+        probation = None if over else self.probation
+        trial = None if self.verdict else self.trial
+        if probation is state.probation and trial is state.trial:
+            return state
+        return replace(state, probation=probation, trial=trial)

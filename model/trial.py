@@ -1,0 +1,121 @@
+"""The trial of a refreshed encoder: on the next windows the champion it replaced answers beside it.
+
+The gate has the held-out records of a few windows to judge a refresh by, too few to tell one that
+loses three points from one that gains them. The windows that follow are many times as many, and
+nothing was learned from them when they arrive (prequential evaluation, Gama et al. 2013). Both
+heads stay as they were when the refresh ended, so that what differs is the encoder and not what was
+learned since. A fit is worth nothing else: without it the older encoder's head learns the same
+records, so that one that did worse goes, proven or not.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.config import MonitorConfig
+from model.data import Record
+from model.encoder import Encoder, Features
+from model.gain import NOTHING, Gain
+from model.head import LinearHead
+from model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a trial ended."""
+
+    gain: Gain
+    """Over the predecessor, on records of labels that it had learned."""
+    fault: str | None
+    """Why the encoder must go, in words and numbers; None where it stays."""
+    fitted_with: Plan
+    """The plan of its refresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A predecessor, its successor with the refreshed encoder, and how both did since."""
+
+    version: int
+    """Sequence of the predecessor."""
+    refreshed: int
+    """Sequence of the refresh."""
+    encoder: Encoder
+    """The predecessor's."""
+    head: LinearHead
+    """The predecessor's."""
+    successor: LinearHead
+    """The head that the refresh ended with."""
+    plan: Plan
+    """The one that the refresh was run with."""
+    num_records: int = 0
+    """Of the windows since, whatever their labels."""
+    gain: Gain = NOTHING
+    """Of the encoder, on those whose labels the predecessor had learned."""
+
+    def after(
+        self, records: Sequence[Record], features: Features, labels: Sequence[str]
+    ) -> "Trial":
+        """With one more window counted.
+
+        Args:
+            records: the window's (N).
+            features: (N, D) under the refreshed encoder.
+            labels: what the columns of the heads mean, in order.
+        """
+        if not records:
+            return self
+        index = {label: number for number, label in enumerate(labels)}
+        truth = np.array([index.get(record.label, -1) for record in records])
+        known = np.isin(truth, np.flatnonzero(self.head.weight.any(axis=1)))
+        before = self.encoder.features([record.text for record in records])
+        return replace(
+            self,
+            num_records=self.num_records + len(records),
+            gain=self.gain
+            + Gain.between(
+                _right(self.head, before, truth)[known],
+                _right(self.successor, features, truth)[known],
+            ),
+        )
+
+    def verdict(self, config: MonitorConfig) -> Verdict | None:
+        """What came of it; None before `monitor.records`."""
+        if self.num_records < config.records:
+            return None
+        return Verdict(self.gain, self._fault(config), self.plan)
+
+    def _fault(self, config: MonitorConfig) -> str | None:
+        seen, records = self.gain, self.num_records
+        allowed = trial_limit(seen.gained, seen.lost, records, config)
+        if -seen.net <= allowed * records:
+            return None
+        return (
+            f"on the next {records} records the encoder of version {self.refreshed} lost "
+            f"{seen.lost} answers that version {self.version} had right and gained {seen.gained}: "
+            f"{-seen.net / records:.3f} worse, where it may be {allowed:.3f}"
+        )
+
+
+def trial_limit(gains: int, losses: int, num_records: int, config: MonitorConfig) -> float:
+    """How much worse than its predecessor, in accuracy, an encoder may be at the end of its trial.
+
+    Args:
+        gains: records that it has right and the predecessor wrong.
+        losses: the other way round.
+        num_records: at least one.
+        config: with the limit below which going back does not pay.
+
+    Returns:
+        That limit, or where it is larger the standard error of the difference of two that are
+        equally good.
+    """
+    return max(config.max_trial_loss, math.sqrt(gains + losses) / num_records)
+
+
+def _right(head: LinearHead, features: Features, truth: NDArray[np.int64]) -> NDArray[np.bool_]:
+    right: NDArray[np.bool_] = head.predict(features) == truth
+    return right
