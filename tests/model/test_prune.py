@@ -70,6 +70,7 @@ def test_whatever_was_learned_what_is_needed_stays_and_nothing_is_left_for_a_sec
     assert pruned(store, LEAST.model_copy(update={"versions": versions})).doomed == ()
     needed = [tip, *(lineage.entry(number) for number in promoted[-versions:])]
     needed += [lineage.entry(tip.probation.version)] if tip.probation else []
+    needed += [lineage.entry(tip.trial.version)] if tip.trial else []
     for entry in needed:
         assert whole(store, entry)
         assert all(store.holds(path) for path in journals(lineage, entry))
@@ -78,10 +79,12 @@ def test_whatever_was_learned_what_is_needed_stays_and_nothing_is_left_for_a_sec
         assert all(store.holds(f.journal.path) for f in later if f and f.journal)
         assert whole(store, origin(entry, lineage.entry))
     assert tip.anchor is not None
-    anchor = lineage.entry(tip.anchor.version).files
-    assert anchor is not None
-    assert anchor.head is not None
-    assert store.holds(anchor.head.path)
+    answering = [tip.anchor.version, *([tip.trial.refreshed] if tip.trial else [])]
+    for number in answering:
+        files = lineage.entry(number).files
+        assert files is not None
+        assert files.head is not None
+        assert store.holds(files.head.path)
 
 
 def test_old_versions_go_with_their_files_and_their_entries_stay(store: ArtifactStore) -> None:

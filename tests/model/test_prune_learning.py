@@ -93,6 +93,25 @@ def test_a_warm_learner_writes_an_encoder_again_that_was_pruned(loop: Loop) -> N
     assert all(loop.store.holds(path) for path in own_paths(entry))
 
 
+@pytest.mark.parametrize("missing", ["predecessor", "successor"])
+def test_a_trial_that_lost_a_head_is_over(
+    missing: str, tmp_path: Path, tiny_encoder_folder: Path
+) -> None:
+    loop = Loop(tmp_path, tiny_encoder_folder, gate=OBLIGING, monitor=MonitorConfig())
+    loop.learn(stream(120))
+    trial = loop.refresh(stream(120)).trial
+    assert trial is not None
+    files = loop.lineage.entry(trial.version if missing == "predecessor" else trial.refreshed).files
+    assert files is not None
+    assert files.head is not None
+    held = loop.state().head
+    loop.learn(stream(60, start=120))  # whose state names a head of its own
+    assert loop.state().head is not held
+    loop.store.remove(files.head.path)
+
+    assert loop.state(loop.new_learner()).trial is None
+
+
 @pytest.mark.parametrize("missing", ["anchor", "predecessor"])
 def test_a_predecessor_whose_files_are_gone_is_confirmed_and_an_anchor_has_no_head(
     missing: str, tmp_path: Path, tiny_encoder_folder: Path

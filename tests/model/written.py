@@ -13,8 +13,10 @@ from model.lineage import (
     ProbationRef,
     Rollback,
     StateFiles,
+    TrialRef,
     encoder_folder,
 )
+from model.plan import Plan
 from schemas.evaluation import Comparison, EvaluationEvent, Outcome, RecordCounts
 from schemas.model_version import Artifact, ModelVersion
 
@@ -79,6 +81,7 @@ class Written:
             serving=sequence if promoted else (self.tip.serving if self.tip else None),
             anchor=self._anchor(sequence, promoted=promoted),
             probation=self._probation(promoted=promoted, kind=kind),
+            trial=self._trial(sequence, kind=kind),
             rollback=None if to is None else Rollback(restores=to, blamed=(), who="o", why="w"),
             created_at=BEGAN + sequence * EVERY,
         )
@@ -161,6 +164,25 @@ class Written:
         if self.tip.probation is not None or not promoted:
             return None
         return ProbationRef(version=self.tip.serving, num_records=0, gains=0, losses=0)
+
+    def _trial(self, sequence: int, *, kind: Kind) -> TrialRef | None:
+        if self.tip is None or self.tip.serving is None or kind == "rollback":
+            return None
+        if kind != "refresh":  # it lasts for a round
+            held = self.tip.trial
+            if held is None or held.num_records:
+                return None
+            return held.model_copy(update={"num_records": 250})
+        return TrialRef(
+            version=self.tip.serving,
+            refreshed=sequence,
+            plan=Plan(),
+            num_records=0,
+            known=0,
+            wrong=0,
+            gained=0,
+            lost=0,
+        )
 
     def _evaluation(self, kind: Kind, sequence: int) -> EvaluationEvent:
         outcomes = {
