@@ -49,14 +49,19 @@ class Guard:
             right: (N,) whether what serves has each right.
             config: of the task; where it allows no trial any more, one under way is dropped.
         """
-        probation, trial = state.probation, state.trial
+        probation = state.probation
+        trial = state.trial if holds_trials(config) else None
+        texts = [record.text for record in records]
+        under = {state.encoder.digest: features}
+        for one in (probation, trial):
+            if one is not None and one.encoder.digest not in under:
+                under[one.encoder.digest] = one.encoder.features(texts)
         if probation is not None:
-            probation = probation.after(
-                records, features, right, encoder=state.encoder, labels=state.labels
-            )
-        trial = trial.after(records, features, state.labels) if trial else None
-        if not holds_trials(config):
-            trial = None
+            theirs = under[probation.encoder.digest]
+            probation = probation.after(records, theirs, right, state.labels)
+        if trial is not None:
+            theirs = under[trial.encoder.digest]
+            trial = trial.after(records, theirs, features, state.labels)
         return cls(probation, trial, trial.verdict(config.monitor) if trial else None)
 
     def fault(self, config: MonitorConfig) -> Fault | None:

@@ -37,21 +37,16 @@ class Probation:
         records: Sequence[Record],
         features: Features,
         right: Sequence[bool],
-        *,
-        encoder: Encoder,
         labels: Sequence[str],
     ) -> "Probation":
         """With one more window counted.
 
         Args:
             records: the window's (N).
-            features: (N, D) under the serving version's encoder.
+            features: (N, D) under the predecessor's encoder.
             right: (N,) whether the serving version has each record right.
-            encoder: that encoder.
             labels: what the columns of the heads mean, in order.
         """
-        if self.encoder.digest != encoder.digest:
-            features = self.encoder.features([record.text for record in records])
         answers = [labels[index] for index in self.head.predict(features)] if records else []
         before = [answer == item.label for answer, item in zip(answers, records, strict=True)]
         pairs = list(zip(before, right, strict=True))

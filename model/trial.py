@@ -57,13 +57,18 @@ class Trial:
     """Of the encoder, on those whose labels the predecessor had learned."""
 
     def after(
-        self, records: Sequence[Record], features: Features, labels: Sequence[str]
+        self,
+        records: Sequence[Record],
+        features: Features,
+        refreshed: Features,
+        labels: Sequence[str],
     ) -> "Trial":
         """With one more window counted.
 
         Args:
             records: the window's (N).
-            features: (N, D) under the refreshed encoder.
+            features: (N, D) under the predecessor's encoder.
+            refreshed: (N, D) under the refreshed one.
             labels: what the columns of the heads mean, in order.
         """
         if not records:
@@ -71,14 +76,13 @@ class Trial:
         index = {label: number for number, label in enumerate(labels)}
         truth = np.array([index.get(record.label, -1) for record in records])
         known = np.isin(truth, np.flatnonzero(self.head.weight.any(axis=1)))
-        before = self.encoder.features([record.text for record in records])
         return replace(
             self,
             num_records=self.num_records + len(records),
             gain=self.gain
             + Gain.between(
-                _right(self.head, before, truth)[known],
-                _right(self.successor, features, truth)[known],
+                _right(self.head, features, truth)[known],
+                _right(self.successor, refreshed, truth)[known],
             ),
         )
 
