@@ -19,7 +19,7 @@ mean over slices after the last; forgetting what slices lost since their best, i
 default* compares answers to the same test records, with a 95 % interval over these and, from
 two seeds on, one over seeds (t); it orders the plans. Plans of the loop hold out a tenth of
 what they see; joint training and Avalanche learn all of it. `no_log`: the default plan with a
-memory of 500 texts and no log.
+memory of 500 texts and no log. Seconds are of a core each, with other runs on the others.
 """
 
 _COLUMNS = (
