@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import FeedbackConfig, GateConfig, ReplayMemoryConfig
+from model.config import FeedbackConfig, GateConfig, MonitorConfig, ReplayMemoryConfig
 from model.data import Record
 from model.replay_memory import ReplayMemory
 from schemas.evaluation import Outcome
@@ -45,7 +45,8 @@ def test_a_first_refresh_is_due_after_enough_records(
 def test_the_next_refresh_is_due_so_many_records_after_the_last(
     loop: Loop, records: list[Record]
 ) -> None:
-    loop.config = loop.config.model_copy(update={"feedback": FeedbackConfig(enabled=False)})
+    changes = {"feedback": FeedbackConfig(enabled=False), "monitor": MonitorConfig(trial=False)}
+    loop.config = loop.config.model_copy(update=changes)
     loop.refresh(records)
     assert loop.learner.due(TASK, loop.config) is None
 
