@@ -10,7 +10,9 @@ rounds is the number of promotions times `d`. No data and no model; about 20 s o
     python benchmarks/gate.py
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,9 @@ from numpy.typing import NDArray
 
 from model.anchor import gives_way
 from model.config import GateConfig, MonitorConfig
+from model.gain import Gain
 from model.gate import Against, Counts, verdict
-from model.trial import trial_limit
+from model.trial import too_much_worse
 
 DISCORDANT = 0.1
 """Share of records on which a candidate and its parent differ in being right."""
@@ -61,8 +64,7 @@ def promoted_share(
 ) -> float:
     """Over one round with as many new as old records: the share of candidates that pass."""
     rng = np.random.default_rng(7)
-    shares = [(DISCORDANT + difference) / 2, (DISCORDANT - difference) / 2, 1 - DISCORDANT]
-    draws = rng.multinomial(num_records, shares, size=(trials, 2))
+    draws = rng.multinomial(num_records, _shares(difference), size=(trials, 2))
     passed = 0
     for sides in draws:
         new, old = (
@@ -78,17 +80,16 @@ def taken_back_share(
 ) -> float:
     """At the end of a trial over so many records: the share of refreshed encoders that go."""
     rng = np.random.default_rng(7)
+    ends = rng.multinomial(num_records, _shares(difference), size=trials).tolist()
+    trials_over = (Gain(num_records, gained + lost, gained, lost) for gained, lost, _ in ends)
+    gone = [too_much_worse(gain, num_records, config) is not None for gain in trials_over]
+    return float(np.mean(gone))
+
+
+def _shares(difference: float) -> list[float]:
+    """Of records that a candidate gains, that it loses, and of those on which both agree."""
     apart = max(DISCORDANT, abs(difference))
-    shares = [(apart + difference) / 2, (apart - difference) / 2, 1 - apart]
-    ends = rng.multinomial(num_records, shares, size=trials)
-    return float(
-        np.mean(
-            [
-                (losses - gains) / num_records > trial_limit(gains, losses, num_records, config)
-                for gains, losses, _ in ends.tolist()
-            ]
-        )
-    )
+    return [(apart + difference) / 2, (apart - difference) / 2, 1 - apart]
 
 
 def chain(
@@ -171,8 +172,6 @@ def _kept(keys: NDArray[np.float64], num_new: int) -> NDArray[np.intp]:
 
 def lines(*, trials: int, count: int, config: GateConfig, watch: MonitorConfig) -> list[str]:
     """The report, as Markdown."""
-    heads = "".join(f" {100 * d:+.1f} |" for d in DIFFERENCES)
-    rule = "|---" * (len(DIFFERENCES) + 1) + "|"
     told = [
         "# What the gate lets through",
         "",
@@ -180,42 +179,42 @@ def lines(*, trials: int, count: int, config: GateConfig, watch: MonitorConfig) 
         "and is truly so many points better or worse; accuracy is 0.85 at the start, 0.98 at most.",
         f"Default limits: margins {config.margin_new:.2f}, significance {config.significance:.2f},",
         f"an anchor that stays for {config.anchor_versions} promotions.",
-        "",
-        f"## One round: share promoted, {trials} candidates each",
-        "",
-        f"| new and old records, each |{heads}",
-        rule,
+        *_table(
+            f"One round: share promoted, {trials} candidates each",
+            "new and old records, each",
+            lambda size, d: f"{promoted_share(size, d, trials=trials, config=config):.2f}",
+        ),
     ]
-    for size in SIZES:
-        shares = (promoted_share(size, d, trials=trials, config=config) for d in DIFFERENCES)
-        told.append(f"| {size} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
-    for with_anchor in (False, True):
-        name = "with the anchor" if with_anchor else "without the anchor"
-        told += [
-            "",
-            f"## Fifty rounds {name}: share promoted, and true points gained, {count} chains each",
-            "",
-            f"| records |{heads}",
-            rule,
-        ]
-        for size in SIZES:
-            held = [
-                chains(size, d, count=count, config=config, with_anchor=with_anchor)
-                for d in DIFFERENCES
-            ]
-            cells = (f"{one.promoted:.2f}, {100 * one.gained:+.1f}" for one in held)
-            told.append(f"| {size} | " + " | ".join(cells) + " |")
-    told += [
-        "",
-        f"## The trial of a refreshed encoder: share taken back, {trials} each",
-        "",
-        f"| records of the next windows |{heads}",
-        rule,
-    ]
-    for size in SIZES:
-        shares = (taken_back_share(size, d, trials=trials, config=watch) for d in DIFFERENCES)
-        told.append(f"| {size} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
+
+    def of_chains(size: int, difference: float, *, with_anchor: bool) -> str:
+        one = chains(size, difference, count=count, config=config, with_anchor=with_anchor)
+        return f"{one.promoted:.2f}, {100 * one.gained:+.1f}"
+
+    for with_anchor, name in ((False, "without the anchor"), (True, "with the anchor")):
+        title = f"Fifty rounds {name}: share promoted, and true points gained, {count} chains each"
+        told += _table(title, "records", partial(of_chains, with_anchor=with_anchor))
+    told += _table(
+        f"The trial of a refreshed encoder: share taken back, {trials} each",
+        "records of the next windows",
+        lambda size, d: f"{taken_back_share(size, d, trials=trials, config=watch):.2f}",
+    )
     return [*told, ""]
+
+
+def _table(title: str, first: str, cell: Callable[[int, float], str]) -> list[str]:
+    """A row a number of records, a column a true difference."""
+    rows = (
+        f"| {size} | " + " | ".join(cell(size, difference) for difference in DIFFERENCES) + " |"
+        for size in SIZES
+    )
+    return [
+        "",
+        f"## {title}",
+        "",
+        f"| {first} |" + "".join(f" {100 * d:+.1f} |" for d in DIFFERENCES),
+        "|---" * (len(DIFFERENCES) + 1) + "|",
+        *rows,
+    ]
 
 
 def main() -> None:

@@ -34,17 +34,11 @@ def rows_of(intake: Intake, features: Features, state: TaskState) -> tuple[Row, 
         if (held := counted(old, state)) is not None
     )
     brought = (
-        Row(
-            id=item.record.id,
-            label=item.record.label,
+        Row.of(
+            item.record,
             part=item.part,
             sequence=state.sequence,
             text_hash=item.text_hash,
-            topic=item.record.topic,
-            partition=item.record.partition,
-            offset=item.record.offset,
-            event_time=item.record.event_time,
-            weight=1.0,
             features=features[index],
         )
         for index, item in enumerate(intake.taken)

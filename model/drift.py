@@ -124,13 +124,12 @@ def after_drift(plan: Plan, change: Change, limits: FeedbackConfig) -> Plan:
         "refresh_interval": min(plan.refresh_interval, 1.0),
         "compute_share": max(plan.compute_share or 0.0, limits.paying_compute_share),
     }
-    after = plan
     for field, value in wanted.items():
         before = getattr(plan, field)
         if value != before:
             reset = Adjustment(field=field, before=before, after=value, reason=str(change))
-            after = after.adjusted(reset)
-    return after
+            plan = plan.adjusted(reset)
+    return plan
 
 
 def _risen(errors: Flags, *, fresh: int, config: DriftConfig) -> bool:

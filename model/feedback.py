@@ -41,6 +41,11 @@ class RefreshOutcome:
         return self.outcome is Outcome.PROMOTED
 
     @property
+    def told(self) -> str:
+        """The outcome in words."""
+        return self.outcome.value.replace("_", " ")
+
+    @property
     def lost(self) -> bool:
         """Whether the gate rejected it, or its trial."""
         return self.outcome in {Outcome.REJECTED, Outcome.ROLLED_BACK}
@@ -119,8 +124,7 @@ def interval(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment
     """
     limits, now = config.feedback, plan.refresh_interval
     if not seen.promoted:
-        verb = seen.outcome.value.replace("_", " ")
-        return _interval(plan, now * 2, f"the refresh was {verb}", limits)
+        return _interval(plan, now * 2, f"the refresh was {seen.told}", limits)
     if not pays(seen.gain, limits):
         return None
     lowest = limits.min_refresh_interval if _sure(seen.gain) else min(now, 1.0)
@@ -161,8 +165,7 @@ def learning_rate(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjus
     diverged = seen.outcome is Outcome.FAILED and "NotFiniteError" in seen.reason
     if seen.lost or diverged:
         after = max(now / 2, limits.min_learning_rate_scale)
-        verb = seen.outcome.value.replace("_", " ")
-        why = f"the refresh {'diverged' if diverged else f'was {verb} ({seen.gain})'}"
+        why = f"the refresh {'diverged' if diverged else f'was {seen.told} ({seen.gain})'}"
     elif seen.promoted and pays(seen.gain, limits):
         after, why = min(now * 2, 1.0), f"the refresh paid ({seen.gain})"
     else:

@@ -9,13 +9,14 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from model.data import Record
 from model.errors import ArtifactRefusedError
 
 _FIELDS = [
@@ -56,6 +57,33 @@ class Row:
     """Whether they are not the encoder's own: they were carried over from an earlier one."""
     clock: float = 0.0
     """When it counts fully, on the clock of the statistics: half as much a half-life later."""
+
+    @classmethod
+    def of(
+        cls,
+        record: Record,
+        *,
+        part: str,
+        sequence: int,
+        text_hash: str,
+        features: NDArray[np.float32] | None,
+        clock: float = 0.0,
+    ) -> Self:
+        """The row that a record brings, at its full weight."""
+        return cls(
+            id=record.id,
+            label=record.label,
+            part=part,
+            sequence=sequence,
+            text_hash=text_hash,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_time=record.event_time,
+            weight=1.0,
+            features=features,
+            clock=clock,
+        )
 
 
 class Journal:

@@ -191,8 +191,9 @@ class LineageEntry(_Part):
     """Sequence of the version that serves after this entry."""
     anchor: AnchorRef | None = None
     probation: ProbationRef | None = None
-    trial: TrialRef | None = None
     """None where the serving version is confirmed."""
+    trial: TrialRef | None = None
+    """None where no refreshed encoder is on trial."""
     rollback: Rollback | None = None
     """A rollback: what it restores. Its head and statistics are that version's."""
     forgetting: Forgetting | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from model.ageing import clocks_again
 from model.config import TaskConfig
-from model.data import Progress, Record
+from model.data import Progress
 from model.deltas import applied
 from model.encoder import Encoder, Features
 from model.feature_cache import FeatureCache
@@ -78,7 +78,14 @@ def recomputed(
     by_id = {row.id: held_out[number] for number, row in enumerate(holdout)}
     known_at = _clocks(encoded.reread, state, config)
     again = {
-        record.id: _row(record, sequence, features[number], known_at[record.id])
+        record.id: Row.of(
+            record,
+            part="learn",
+            sequence=sequence,
+            text_hash=text_hash(record.text),
+            features=features[number],
+            clock=known_at[record.id],
+        )
         for number, (record, sequence) in enumerate(records)
     }
     carried = _carried(state, again)  # 2.
@@ -188,20 +195,3 @@ def _weights(rows: Iterable[Row], state: TaskState) -> Mapping[str, float]:
         label: max(1.0, float(seen.get(label, 0.0)) / max(count, _LEAST))
         for label, count in covered.items()
     }
-
-
-def _row(record: Record, sequence: int, features: Features, clock: float) -> Row:
-    return Row(
-        id=record.id,
-        label=record.label,
-        part="learn",
-        sequence=sequence,
-        text_hash=text_hash(record.text),
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        event_time=record.event_time,
-        weight=1.0,
-        features=features,
-        clock=clock,
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,12 +16,15 @@ from model.gain import Gain
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
-from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.lineage import EncoderRef, Lineage, LineageEntry, ProbationRef, TrialRef
 from model.monitor import Probation
 from model.replay_memory import ReplayMemory
 from model.statistics import Statistics
 from model.trial import Trial
 from schemas.model_version import Artifact
+
+_Answering = Callable[[int], tuple[LinearHead, Encoder] | None]
+"""Head and encoder of an older version, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ def load_state(
         StoreUnavailableError: the store does not answer.
     """
     denied = deny_list(lineage, tip)
+    answering = partial(_answering, lineage, encoder=encoder, encoder_of=encoder_of)
     if tip.files is None:
         return replace(fresh_state(encoder, config, tip), denied=denied)
     store = lineage.store
@@ -158,8 +163,8 @@ def load_state(
         features=_holdout_features(holdout, journal, encoder),
         replay=_replay(lineage, tip.files.replay, config.replay_memory),
         anchor=_anchor(lineage, tip),
-        probation=_probation(lineage, tip, encoder, encoder_of),
-        trial=_trial(lineage, tip, encoder, encoder_of),
+        probation=_probation(tip.probation, answering),
+        trial=_trial(tip.trial, answering),
         denied=denied,
     )
 
@@ -175,32 +180,17 @@ def _anchor(lineage: Lineage, tip: LineageEntry) -> Anchor | None:
     return Anchor(tip.anchor.version, tip.anchor.age, head)
 
 
-def _probation(
-    lineage: Lineage,
-    tip: LineageEntry,
-    encoder: Encoder,
-    encoder_of: Callable[[EncoderRef], Encoder] | None,
-) -> Probation | None:
-    ref = tip.probation
-    if ref is None:
-        return None
-    held = _answering(lineage, ref.version, encoder, encoder_of)
-    if held is None:
+def _probation(ref: ProbationRef | None, answering: _Answering) -> Probation | None:
+    held = answering(ref.version) if ref else None
+    if ref is None or held is None:
         return None
     return Probation(ref.version, *held, ref.num_records, ref.gains, ref.losses)
 
 
-def _trial(
-    lineage: Lineage,
-    tip: LineageEntry,
-    encoder: Encoder,
-    encoder_of: Callable[[EncoderRef], Encoder] | None,
-) -> Trial | None:
-    ref = tip.trial
+def _trial(ref: TrialRef | None, answering: _Answering) -> Trial | None:
     if ref is None:
         return None
-    before = _answering(lineage, ref.version, encoder, encoder_of)
-    after = _answering(lineage, ref.refreshed, encoder, encoder_of)
+    before, after = answering(ref.version), answering(ref.refreshed)
     if before is None or after is None:
         return None
     return Trial(
@@ -218,6 +208,7 @@ def _trial(
 def _answering(
     lineage: Lineage,
     version: int,
+    *,
     encoder: Encoder,
     encoder_of: Callable[[EncoderRef], Encoder] | None,
 ) -> tuple[LinearHead, Encoder] | None:

@@ -8,7 +8,6 @@ learned since. A fit is worth nothing else: without it the older encoder's head 
 records, so that one that did worse goes, proven or not.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -94,30 +93,28 @@ class Trial:
 
     def _fault(self, config: MonitorConfig) -> str | None:
         seen, records = self.gain, self.num_records
-        allowed = trial_limit(seen.gained, seen.lost, records, config)
-        if -seen.net <= allowed * records:
+        worse = too_much_worse(seen, records, config)
+        if worse is None:
             return None
         return (
             f"on the next {records} records the encoder of version {self.refreshed} lost "
             f"{seen.lost} answers that version {self.version} had right and gained {seen.gained}: "
-            f"{-seen.net / records:.3f} worse, where it may be {allowed:.3f}"
+            f"{worse}"
         )
 
 
-def trial_limit(gains: int, losses: int, num_records: int, config: MonitorConfig) -> float:
-    """How much worse than its predecessor, in accuracy, an encoder may be at the end of its trial.
+def too_much_worse(gain: Gain, num_records: int, config: MonitorConfig) -> str | None:
+    """How much worse an encoder did on its trial, and how much it may; None where it stays.
 
     Args:
-        gains: records that it has right and the predecessor wrong.
-        losses: the other way round.
-        num_records: at least one.
-        config: with the limit below which going back does not pay.
-
-    Returns:
-        That limit, or where it is larger the standard error of the difference of two that are
-        equally good.
+        gain: over its predecessor.
+        num_records: of the trial, at least one.
+        config: with the loss in accuracy below which going back does not pay; where it is larger,
+            the standard error of two that are equally good is the limit.
     """
-    return max(config.max_trial_loss, math.sqrt(gains + losses) / num_records)
+    loss = -gain.net / num_records
+    allowed = max(config.max_trial_loss, gain.error / num_records)
+    return f"{loss:.3f} worse, where it may be {allowed:.3f}" if loss > allowed else None
 
 
 def _right(head: LinearHead, features: Features, truth: NDArray[np.int64]) -> NDArray[np.bool_]:

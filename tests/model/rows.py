@@ -8,18 +8,8 @@ from model.splits import text_hash
 
 def row_of(record: Record, *, part: str = "learn", sequence: int = 0) -> Row:
     """The row of a record."""
-    return Row(
-        id=record.id,
-        label=record.label,
-        part=part,
-        sequence=sequence,
-        text_hash=text_hash(record.text),
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        event_time=record.event_time,
-        weight=1.0,
-        features=None,
+    return Row.of(
+        record, part=part, sequence=sequence, text_hash=text_hash(record.text), features=None
     )
 
 

@@ -93,6 +93,13 @@ def test_a_warm_learner_writes_an_encoder_again_that_was_pruned(loop: Loop) -> N
     assert all(loop.store.holds(path) for path in own_paths(entry))
 
 
+def lose_head(loop: Loop, number: int) -> None:
+    files = loop.lineage.entry(number).files
+    assert files is not None
+    assert files.head is not None
+    loop.store.remove(files.head.path)
+
+
 @pytest.mark.parametrize("missing", ["predecessor", "successor"])
 def test_a_trial_that_lost_a_head_is_over(
     missing: str, tmp_path: Path, tiny_encoder_folder: Path
@@ -101,13 +108,10 @@ def test_a_trial_that_lost_a_head_is_over(
     loop.learn(stream(120))
     trial = loop.refresh(stream(120)).trial
     assert trial is not None
-    files = loop.lineage.entry(trial.version if missing == "predecessor" else trial.refreshed).files
-    assert files is not None
-    assert files.head is not None
     held = loop.state().head
     loop.learn(stream(60, start=120))  # whose state names a head of its own
     assert loop.state().head is not held
-    loop.store.remove(files.head.path)
+    lose_head(loop, trial.version if missing == "predecessor" else trial.refreshed)
 
     assert loop.state(loop.new_learner()).trial is None
 
@@ -125,10 +129,7 @@ def test_a_predecessor_whose_files_are_gone_is_confirmed_and_an_anchor_has_no_he
     assert tip.probation is not None
     number = tip.anchor.version if missing == "anchor" else tip.probation.version
     assert number == 0
-    files = loop.lineage.entry(number).files
-    assert files is not None
-    assert files.head is not None
-    loop.store.remove(files.head.path)
+    lose_head(loop, number)
 
     state = loop.state(loop.new_learner())
 
