@@ -91,6 +91,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         heed_group_errors(self._ensure_consumer())
 
+    async def stop(self) -> None:
+        """Stop, also a thread that has only just been made: mode would let that one run on."""
+        made = self._thread is not None and self._thread.is_alive()
+        if made and not self._started.is_set():
+            # The thread's loop begins with the service, so that it has begun by this turn.
+            turn = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.thread_loop)
+            await asyncio.wrap_future(turn)
+        await super().stop()
+
     async def on_thread_stop(self) -> None:
         """Leave the group; a broker that is gone must not keep the thread.
 

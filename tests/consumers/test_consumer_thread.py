@@ -1,14 +1,18 @@
-"""Where a partition without a committed offset begins."""
+"""Where a partition without a committed offset begins, and that no thread is left behind."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupLoadInProgressError
+from mode.threads import WorkerThread
 
+from consumers.app import create_app
 from consumers.consumer_thread import ConsumerThread
+from consumers.settings import Settings
 
 PLACE = TopicPartition("texts", 0)
 END = 40
@@ -89,3 +93,33 @@ def test_where_the_broker_has_lost_what_was_committed_the_role_goes_on_from_ther
     asyncio.run(run())
 
     assert (client.at, client.committed) == (12, [12, 12])
+
+
+class Late(WorkerThread):
+    """Begins when it may."""
+
+    def __init__(self, service: Any) -> None:
+        super().__init__(service)
+        self.may_begin = threading.Event()
+
+    def run(self) -> None:
+        self.may_begin.wait()
+        super().run()
+
+
+def test_a_thread_that_is_stopped_before_it_has_begun_does_not_run_on(settings: Settings) -> None:
+    async def stopped() -> Late:
+        consumer: Any = create_app(settings, role="windows").consumer
+        service = consumer._thread
+        service.Worker = Late
+        starting = asyncio.create_task(service.start())
+        await asyncio.sleep(0)
+        starting.cancel()
+        stopping = asyncio.create_task(service.stop())
+        await asyncio.sleep(0)
+        made: Late = service._thread
+        made.may_begin.set()
+        await stopping
+        return made
+
+    assert not asyncio.run(stopped()).is_alive()

@@ -10,6 +10,7 @@ from aiokafka.consumer.fetcher import Fetcher
 from faust.app import App
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
+from mode.threads import ServiceThread
 from mode.utils.queues import FlowControlEvent
 
 from consumers import transport
@@ -60,6 +61,7 @@ def test_an_inner_name_is_there_and_takes_what_we_pass(
 def test_what_is_read_from_inner_objects_is_still_in_their_source() -> None:
     assert "self._rebalance_listener" in inspect.getsource(driver.AIOKafkaConsumerThread)
     assert "can_resume_flow" in inspect.getsource(base.Consumer._wait_next_records)
+    assert "if self._started.is_set()" in inspect.getsource(ServiceThread.stop)
     state = inspect.getsource(subscription_state)
     for name in ("state_value", "has_valid_position", "def position"):
         assert name in state

@@ -27,7 +27,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 @contextmanager
 def running(folder: Path, port: int) -> Iterator[Running]:
-    """The command, once it has told its address."""
+    """The command, once it has told its address and how to use it."""
     command = [sys.executable, "-m", "consumers", "broker"]
     process = subprocess.Popen(
         [*command, "--folder", str(folder), "--port", str(port)],
@@ -39,6 +39,7 @@ def running(folder: Path, port: int) -> Iterator[Running]:
         assert process.stdout is not None
         told = process.stdout.readline()
         assert f"Apache Kafka at 127.0.0.1:{port}, its data in {folder};" in told
+        assert process.stdout.readline() == f"export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:{port}\n"
         yield process
     finally:
         process.kill()
