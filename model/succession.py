@@ -5,6 +5,7 @@ from dataclasses import replace
 from model.anchor import anchored
 from model.config import TaskConfig
 from model.evaluate import Judgement, learned_labels
+from model.head import LinearHead
 from model.lineage import AnchorRef, ProbationRef, TrialRef
 from model.monitor import Probation
 from model.plan import Plan
@@ -43,10 +44,8 @@ def succeeded(
 
 
 def _predecessor(before: TaskState) -> Probation | None:
-    serving = before.tip.serving if before.tip else None
-    if before.head is None or serving is None:
-        return None
-    return Probation(serving, before.head, before.encoder)
+    served = _served(before)
+    return Probation(*served, before.encoder) if served else None
 
 
 def on_trial(before: TaskState, after: TaskState, plan: Plan, config: TaskConfig) -> Trial | None:
@@ -58,10 +57,17 @@ def on_trial(before: TaskState, after: TaskState, plan: Plan, config: TaskConfig
         plan: that it was run with.
         config: of the task.
     """
-    serving = before.tip.serving if before.tip else None
-    if serving is None or before.head is None or after.head is None or not holds_trials(config):
+    served = _served(before)
+    if served is None or after.head is None or not holds_trials(config):
         return None
-    return Trial(serving, before.sequence, before.encoder, before.head, after.head, plan)
+    version, head = served
+    return Trial(version, before.sequence, before.encoder, head, after.head, plan)
+
+
+def _served(state: TaskState) -> tuple[int, LinearHead] | None:
+    """Sequence and head of what serves; None before a first version."""
+    serving = state.tip.serving if state.tip else None
+    return None if serving is None or state.head is None else (serving, state.head)
 
 
 def holds_trials(config: TaskConfig) -> bool:

@@ -1,0 +1,82 @@
+"""What may come while a refreshed encoder is on trial: a proven loss, a drift, a forgetting."""
+
+from pathlib import Path
+
+import pytest
+
+from model.config import DriftConfig, MonitorConfig
+from model.data import Record
+from schemas.evaluation import Outcome
+from tests.model.forgetting import a_learned, direct, forgotten, same
+from tests.model.loop import TASK, Loop, part_of, stream
+from tests.model.test_monitor import OBLIGING, flipped
+from tests.model.test_trial import PATIENT, as_answered, as_predecessor, refreshed
+
+
+@pytest.fixture
+def loop(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
+    return Loop(tmp_path, tiny_encoder_folder, gate=OBLIGING, monitor=PATIENT)
+
+
+def as_first(loop: Loop, records: list[Record]) -> list[Record]:
+    """As the predecessor on probation answers, which is an older version than that of the trial."""
+    probation = loop.state().probation
+    assert probation is not None
+    return as_answered(probation.head, probation.encoder, records)
+
+
+def test_a_proven_loss_ends_it_without_a_verdict(loop: Loop) -> None:
+    records = stream(240)
+    _, entry = refreshed(loop, records)
+    assert entry.probation is not None
+    assert entry.trial is not None
+    loop.config = loop.config.model_copy(update={"monitor": MonitorConfig(records=120)})
+
+    gone = loop.learn(as_first(loop, records[180:240]))
+
+    assert gone.rollback is not None
+    assert gone.rollback.restores == entry.probation.version != entry.trial.version
+    assert "proven" in gone.rollback.why
+    assert gone.trial is None
+    assert loop.state(loop.new_learner()).trial is None
+    assert gone.plan == entry.plan, "chance alone would have changed it"
+
+
+def test_a_drift_leaves_its_counts_and_makes_a_refresh_due(loop: Loop) -> None:
+    loop.config = loop.config.model_copy(update={"drift": DriftConfig(min_records=60)})
+    records = stream(660)
+    loop.learn(records[:240])
+    _, entry = loop.learn(records[240:480]), loop.refresh(records[:480])
+    assert entry.trial is not None
+    loop.config = loop.config.model_copy(
+        update={"monitor": PATIENT.model_copy(update={"records": 900})}
+    )
+
+    drifted = loop.learn(flipped(records[480:660]))
+
+    assert drifted.drifted_at is not None
+    assert drifted.trial is not None
+    assert (drifted.trial.refreshed, drifted.trial.num_records) == (entry.sequence, 180)
+    due = loop.learner.due(TASK, loop.config)
+    assert due is not None
+    assert "drift" in due
+
+
+def test_a_forgetting_leaves_its_counts_and_holds_when_the_encoder_goes(loop: Loop) -> None:
+    records = stream(300)
+    champion, _ = refreshed(loop, records)
+    during = loop.learn(as_predecessor(loop, records[180:240]))
+    assert during.trial is not None
+    denied = a_learned(loop, records)
+
+    entry = forgotten(loop, denied.id)
+    assert entry.trial == during.trial
+    gone = loop.learn(as_predecessor(loop, records[240:300]))
+
+    assert gone.rollback is not None
+    assert gone.outcome is Outcome.ROLLED_BACK
+    assert gone.rollback.restores == champion.sequence
+    again = loop.learn(records[240:300])
+    assert again.windows
+    assert part_of(loop, denied.id) == "unknown"
+    same(loop.state(loop.new_learner()).statistics, direct(loop))
