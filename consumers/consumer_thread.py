@@ -1,4 +1,4 @@
-"""The thread that talks to the consumer group, on inner names of faust-streaming 0.15.3."""
+"""The thread that talks to the consumer group, on inner names of faust-streaming and mode."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode.threads import WorkerThread
 
 from consumers.batches import Place
 from consumers.group_errors import heed_group_errors
@@ -73,8 +74,18 @@ def role_of(app: object) -> FaustRole:
     return cast("FaustRole", app)
 
 
+class _Daemon(WorkerThread):
+    """Does not keep the process where it cannot be stopped: a role may die at any moment."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group: exact positions, commits that report their fate."""
+
+    Worker = _Daemon
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -92,22 +103,34 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         heed_group_errors(self._ensure_consumer())
 
     async def stop(self) -> None:
-        """Stop, also a thread that has only just been made: mode would let that one run on."""
-        made = self._thread is not None and self._thread.is_alive()
-        if made and not self._started.is_set():
-            # The thread's loop begins with the service, so that it has begun by this turn.
-            turn = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.thread_loop)
-            await asyncio.wrap_future(turn)
+        """Stop, also where the thread has only just been made: mode would let it run on."""
+        # The event is set in the thread, which wakes nobody here.
+        while self._thread and self._thread.is_alive() and not self._started.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         await super().stop()
 
+    def close(self) -> None:
+        """Leave the client to `on_thread_stop`: Faust would close it from another thread's loop.
+
+        It asks for that where a rebalance reaches an app that is stopping; the client would count
+        as closed then, never leave the group, and others would wait for its session to end.
+        """
+
     async def on_thread_stop(self) -> None:
-        """Leave the group; a broker that is gone must not keep the thread.
+        """Leave the group; a broker that is gone or does not answer must not keep the thread.
 
         aiokafka lets the cancellation of its own fetch out when no broker answers, and mode would
         then never say that the thread has ended.
         """
+        seconds = role_of(self.app).settings.leave_seconds
+        leaving = asyncio.create_task(super().on_thread_stop())
+        _, late = await asyncio.wait({leaving}, timeout=seconds)
+        if late:
+            leaving.cancel()
+            self.log.warning("The group was not left: no answer within %g s", seconds)
+            return
         with suppress(asyncio.CancelledError, KafkaError):
-            await super().on_thread_stop()
+            await leaving
 
     async def _fetch_records(
         self,

@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         return self.shutdown_seconds / 2
 
     @property
+    def leave_seconds(self) -> float:
+        """Time for the broker's answers when a role leaves its group."""
+        return self.shutdown_seconds / 4
+
+    @property
     def broker_given(self) -> bool:
         """Whether anybody named a broker, or `bootstrap_servers` is only the default."""
         return "bootstrap_servers" in self.model_fields_set and bool(self.bootstrap_servers)

@@ -45,7 +45,10 @@ def succeeded(
 
 def _predecessor(before: TaskState) -> Probation | None:
     served = _served(before)
-    return Probation(*served, before.encoder) if served else None
+    if served is None:
+        return None
+    version, head = served
+    return Probation(version, head, before.encoder)
 
 
 def on_trial(before: TaskState, after: TaskState, plan: Plan, config: TaskConfig) -> Trial | None:

@@ -1,4 +1,4 @@
-"""The broker, the settings and the real data that tests share."""
+"""The broker, the settings and the real data that tests share, and what holds after each test."""
 
 import os
 import signal
@@ -17,6 +17,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
+from mode.threads import WorkerThread
 
 from consumers.broker import Broker, open_broker
 from consumers.broker.jars import missing_tools
@@ -52,10 +53,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
-    """A thread that a test leaves behind would keep the process of the tests for ever."""
+    """No thread outlives its test: it would keep the process, or talk to a broker that is gone."""
     before = set(threading.enumerate())
     yield
-    left = [each for each in threading.enumerate() if each not in before and not each.daemon]
+    left = [
+        each
+        for each in threading.enumerate()
+        if each not in before and (not each.daemon or isinstance(each, WorkerThread))
+    ]
+    for each in left:
+        each.join(5)
+    left = [each for each in left if each.is_alive()]
     assert not left, f"still running: {left}"
 
 

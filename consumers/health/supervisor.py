@@ -155,7 +155,8 @@ class Supervisor:
 
     async def _tried(self, step: Step, attempt: Awaitable[object]) -> bool:
         try:
-            await asyncio.wait_for(attempt, HEAL_SECONDS)
+            async with asyncio.timeout(HEAL_SECONDS):
+                await attempt
         except (
             KafkaError,
             ConsumerStoppedError,

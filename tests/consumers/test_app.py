@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
 from structlog.testing import capture_logs
 
 from consumers.app import FaustApp, create_app
@@ -156,6 +158,25 @@ def test_a_new_group_from_latest_does_not_miss_what_comes_between_two_runs(
     third = Third(1)
     assert run(settings, third, from_latest=True) == 0
     assert third.values == [b"between"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
+def test_a_role_told_to_stop_while_it_joins_its_group_has_left_it(
+    settings: Settings, seconds: float
+) -> None:
+    """A member that is gone would hold its partitions, and every join, until its session ends."""
+
+    class Soon(Recorder):
+        async def start(self, kafka: RoleKafka) -> None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(seconds, os.kill, os.getpid(), signal.SIGTERM)
+
+    for _ in range(3):
+        assert run(settings, Soon(9)) == 0
+        admin: Any = KafkaAdminClient(**kafka_python_options(settings))
+        with closing(admin):
+            group = settings.group("test")
+            assert admin.describe_groups([group])[group]["members"] == []
 
 
 def test_a_crash_of_faust_ends_the_role_with_status_1() -> None:

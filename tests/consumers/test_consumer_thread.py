@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -96,30 +97,91 @@ def test_where_the_broker_has_lost_what_was_committed_the_role_goes_on_from_ther
 
 
 class Late(WorkerThread):
-    """Begins when it may."""
+    """Begins when it may, within the time of the test."""
 
     def __init__(self, service: Any) -> None:
-        super().__init__(service)
+        super().__init__(service, daemon=True)
         self.may_begin = threading.Event()
 
     def run(self) -> None:
-        self.may_begin.wait()
+        self.may_begin.wait(10)
         super().run()
 
 
-def test_a_thread_that_is_stopped_before_it_has_begun_does_not_run_on(settings: Settings) -> None:
-    async def stopped() -> Late:
-        consumer: Any = create_app(settings, role="windows").consumer
-        service = consumer._thread
-        service.Worker = Late
-        starting = asyncio.create_task(service.start())
+class Ended(WorkerThread):
+    """Ends before its loop has turned."""
+
+    def run(self) -> None:
+        self._set_stopped()
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[WorkerThread]], Any]:
+    """Makes, on a loop, the service of a consumer's thread that has no broker."""
+
+    class NoClient:
+        async def start(self) -> None: ...
+
+        async def stop(self) -> None: ...
+
+    monkeypatch.setattr(ConsumerThread, "_create_consumer", lambda *_, **__: NoClient())
+    monkeypatch.setattr("consumers.consumer_thread.heed_group_errors", lambda _: None)
+
+    def made(worker: type[WorkerThread]) -> Any:
+        consumer: Any = create_app(Settings(), role="windows").consumer
+        consumer._thread.Worker = worker
+        return consumer._thread
+
+    return made
+
+
+def test_a_thread_that_is_stopped_before_it_has_begun_does_not_run_on(
+    service: Callable[[type[WorkerThread]], Any],
+) -> None:
+    async def scene() -> None:
+        thread = service(Late)
+        starting = asyncio.create_task(thread.start())
         await asyncio.sleep(0)
         starting.cancel()
-        stopping = asyncio.create_task(service.stop())
+        stopping = asyncio.create_task(thread.stop())
         await asyncio.sleep(0)
-        made: Late = service._thread
-        made.may_begin.set()
-        await stopping
-        return made
+        thread._thread.may_begin.set()
+        async with asyncio.timeout(10):
+            await stopping
+        assert not thread._thread.is_alive()
+        async with asyncio.timeout(10):
+            await thread.stop()
 
-    assert not asyncio.run(stopped()).is_alive()
+    asyncio.run(scene())
+
+
+def test_a_thread_that_has_ended_before_it_began_is_stopped(
+    service: Callable[[type[WorkerThread]], Any],
+) -> None:
+    async def scene() -> None:
+        thread = service(Ended)
+        starting = asyncio.create_task(thread.start())
+        await asyncio.sleep(0)
+        starting.cancel()
+        async with asyncio.timeout(10):
+            await thread.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_broker_that_does_not_answer_does_not_keep_the_thread(
+    service: Callable[[type[WorkerThread]], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leave(_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def scene() -> None:
+        thread = service(WorkerThread)
+        thread.app.settings = Settings(shutdown_seconds=0.4)
+        await thread.start()
+        thread._consumer.stop = lambda: leave(None)
+        async with asyncio.timeout(10):
+            await thread.stop()
+        assert not thread._thread.is_alive()
+
+    asyncio.run(scene())

@@ -1,4 +1,4 @@
-"""Holds the inner names of faust-streaming and aiokafka that the batch transport leans on."""
+"""Holds the inner names of faust-streaming, mode and aiokafka that the batch transport leans on."""
 
 import inspect
 from importlib import metadata
@@ -28,6 +28,7 @@ LEANS_ON = [
     (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
     (driver.AIOKafkaConsumerThread, "seek_to_committed", ["self"]),
     (driver.AIOKafkaConsumerThread, "on_thread_stop", ["self"]),
+    (driver.AIOKafkaConsumerThread, "close", ["self"]),
     (driver.Consumer, "_new_consumer_thread", ["self"]),
     (driver.Producer, "_settings_extra", ["self"]),
     (base.Consumer, "getmany", ["self", "timeout"]),
@@ -61,7 +62,8 @@ def test_an_inner_name_is_there_and_takes_what_we_pass(
 def test_what_is_read_from_inner_objects_is_still_in_their_source() -> None:
     assert "self._rebalance_listener" in inspect.getsource(driver.AIOKafkaConsumerThread)
     assert "can_resume_flow" in inspect.getsource(base.Consumer._wait_next_records)
-    assert "if self._started.is_set()" in inspect.getsource(ServiceThread.stop)
+    stop = inspect.getsource(ServiceThread.stop)
+    assert "if self._started.is_set()" in stop, "then ConsumerThread.stop can go"
     state = inspect.getsource(subscription_state)
     for name in ("state_value", "has_valid_position", "def position"):
         assert name in state
