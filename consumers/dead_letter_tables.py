@@ -9,7 +9,7 @@ from rich.text import Text
 
 from consumers.dead_letter_log import DeadLetterLog, Heading, RecordGoneError
 from consumers.printable import printable
-from consumers.redrive import RedriveReport
+from consumers.redrive import RedriveReport, refusal
 from schemas.dead_letter import DeadLetter
 
 MOST_LINES = 50
@@ -85,12 +85,19 @@ def content(log: DeadLetterLog, letter: DeadLetter) -> Iterator[tuple[str, str]]
 
 def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:
     """What a redrive of these would do."""
-    due = [heading for heading in headings if heading.redriven_to is None]
+    left = [heading for heading in headings if heading.redriven_to is None]
+    due = [heading for heading in left if refusal(heading) is None]
     for heading in due[:MOST_LINES]:
         yield f"would send {printable(heading.origin)} again ({printable(heading.reason)})"
     if len(due) > MOST_LINES:
         yield f"... and {len(due) - MOST_LINES} more"
-    yield f"{len(due)} would be sent again; {len(headings) - len(due)} were sent before"
+    for heading in left:
+        if (why := refusal(heading)) is not None:
+            yield f"would not send {printable(heading.origin)}: {why}"
+    yield (
+        f"{len(due)} would be sent again; {len(headings) - len(left)} were sent before; "
+        f"{len(left) - len(due)} not sent"
+    )
 
 
 def report_lines(report: RedriveReport) -> Iterator[str]:

@@ -60,7 +60,8 @@ def forget(
         bool,
         typer.Option(
             "--refresh",
-            help="Ask the train role for an encoder that was never tuned on it, if this one was.",
+            help="Ask the train role for an encoder that was never tuned on it, if this one was; "
+            "alone, on anything that was forgotten before.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -79,7 +80,7 @@ def forget(
     Says which versions learned it, which encoders were tuned on it, and what still holds it.
     Needs the extra `train`.
     """
-    denied = _denied(record_id, hashed, text_file)
+    denied = _denied(record_id, hashed, text_file, or_nothing=refresh)
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
     forgetting = with_training("consumers.forget", "forgetting")
     words = with_training("consumers.forget_words", "forgetting")
@@ -94,14 +95,18 @@ def forget(
         refresh=refresh,
         progress=say_progress(),
     )
-    for line in words.told(task, done, dry_run=dry_run, refresh=refresh):
+    for line in words.told(task, done, dry_run=dry_run, refresh=refresh, named=bool(denied)):
         typer.echo(line)
     if done.unasked is not None:
         raise typer.Exit(1)
 
 
-def _denied(record_id: str | None, hashed: str | None, text_file: Path | None) -> DenyList:
+def _denied(
+    record_id: str | None, hashed: str | None, text_file: Path | None, *, or_nothing: bool
+) -> DenyList:
     given = [option is not None for option in (record_id, hashed, text_file)]
+    if or_nothing and not any(given):
+        return DenyList()
     if sum(given) != 1:
         raise ConfigError("give one of --id, --text-hash and --text-file")
     if record_id is not None:

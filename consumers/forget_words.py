@@ -8,7 +8,9 @@ MOST_PLACES = 5
 """Places in the log that are named one by one."""
 
 
-def told(task: str, done: Forgotten, *, dry_run: bool, refresh: bool) -> Iterator[str]:
+def told(
+    task: str, done: Forgotten, *, dry_run: bool, refresh: bool, named: bool = True
+) -> Iterator[str]:
     """The lines for a person.
 
     Args:
@@ -16,7 +18,19 @@ def told(task: str, done: Forgotten, *, dry_run: bool, refresh: bool) -> Iterato
         done: what came of it.
         dry_run: nothing was written.
         refresh: whether a refresh was wanted.
+        named: whether a record or text was; else only a refresh was wanted.
     """
+    if named:
+        yield from _about(task, done, dry_run=dry_run)
+    yield from _refresh(task, done, dry_run=dry_run, refresh=refresh)
+    if done.unannounced is not None:
+        yield (
+            f"not announced ({done.unannounced}): the train role announces it with its next "
+            "round, until then followers serve the version before"
+        )
+
+
+def _about(task: str, done: Forgotten, *, dry_run: bool) -> Iterator[str]:
     yield _headline(task, done, dry_run=dry_run)
     traces = done.traces
     yield f"learned by: {_versions(traces.learned_by)}"
@@ -25,12 +39,6 @@ def told(task: str, done: Forgotten, *, dry_run: bool, refresh: bool) -> Iterato
         f" (of {_versions(traces.tuned)})" if tuned else ""
     )
     yield from _still_held(done)
-    yield from _refresh(task, done, dry_run=dry_run, refresh=refresh)
-    if done.unannounced is not None:
-        yield (
-            f"not announced ({done.unannounced}): the train role announces it with its next "
-            "round, until then followers serve the version before"
-        )
 
 
 def _headline(task: str, done: Forgotten, *, dry_run: bool) -> str:
@@ -54,15 +62,15 @@ def _still_held(done: Forgotten) -> Iterator[str]:
     more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
     if places:
         yield (
-            f"  the log at {', '.join(places[:MOST_PLACES])}{more}, until retention deletes it; "
-            "no role learns it from there"
+            f"  the log at {', '.join(places[:MOST_PLACES])}{more}, until the topic's retention "
+            "deletes it (`labeled-texts` has none unless you set one); no role learns it from there"
         )
     if traces.files:
         size = sum(file.size_bytes for file in traces.files) / 1e6
         yield (
             f"  up to {len(traces.files)} files of earlier rounds ({size:.1f} MB: memories, "
             "journals, statistics, heads), until `freshet models prune` removes those that "
-            "nothing needs; a rollback to one of them solves its head anew"
+            "the task's `retention` keeps no longer; a rollback to one of them solves its head anew"
         )
     if not traces:
         yield (

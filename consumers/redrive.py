@@ -102,8 +102,8 @@ class Redriver:
         for chunk in _chunks(h for h in headings if not h.redriven_to):
             sent = {}
             for heading in chunk:
-                if (refusal := _refusal(heading)) is not None:
-                    report.kept[heading.origin] = refusal
+                if (why := refusal(heading)) is not None:
+                    report.kept[heading.origin] = why
                     continue
                 try:  # 1.
                     letter = self._log.letter(heading)
@@ -195,11 +195,12 @@ def redriven_headers(headers: Headers, origin: str) -> Headers:
     return (*headers, (REDRIVEN_FROM, origin.encode()))
 
 
-def _refusal(heading: Heading) -> str | None:
+def refusal(heading: Heading) -> str | None:
+    """Why a letter is not sent again, or None."""
     if heading.topic == TRAINING_WINDOWS.name and heading.reason == "window_failed":
         return (
             "its records are accounted for by a failed entry of the lineage, so that the window "
-            "would teach nothing; send the records themselves again"
+            "would teach nothing; produce the records of its span again, they are learned once"
         )
     return None
 

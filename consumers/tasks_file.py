@@ -34,7 +34,9 @@ def read_tasks(path: Path) -> tuple[TasksFile, list[str]]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
-        return TasksFile(), [f"{path}: {error.strerror or error}"]
+        return TasksFile(), [
+            f"{path}: {error.strerror or error} (the file of the tasks, FRESHET_CONFIG or --config)"
+        ]
     except UnicodeDecodeError as error:
         return TasksFile(), [f"{path}: not UTF-8: {error}"]
     except yaml.YAMLError as error:

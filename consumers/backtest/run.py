@@ -1,6 +1,7 @@
 """A backtest from files to a table: slices, plans, one run each, joint training, the report."""
 
 import importlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -50,6 +51,21 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
     return report
 
 
+def _coarse(slices: Sequence[Slice], window: int) -> list[str]:
+    """A window that holds the end of one slice and the start of the next blurs what comes of it."""
+    short = [each.name for each in slices if len(each.train) < window]
+    if len(slices) < 2 or not short:
+        return []
+    names = ", ".join(short)
+    return [
+        (
+            f"slices with fewer records than a window of {window}: {names}; they are scored once "
+            "the window that holds their last record is learned, which holds records of the next: "
+            "give a smaller --window to see what is forgotten"
+        )
+    ]
+
+
 def compared(options: BacktestOptions, settings: Settings, console: Console) -> BacktestReport:
     """Learn a stream under each plan, then all of it at once where joint training is asked for.
 
@@ -67,7 +83,7 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
     joint, complete = None, True
     config = settings.task(task)
     plans = chosen_plans(options.compare, config, asked)
-    for note in sliced.notes:
+    for note in (*sliced.notes, *_coarse(sliced.slices, options.window)):
         console.print(note, highlight=False, markup=False)
     stream = stream_of(task, sliced.slices, seed=options.slicing.seed)
     exam = Exam(stream.slices)

@@ -116,6 +116,11 @@ def test_a_refresh_is_asked_for_where_the_encoder_was_tuned_on_it(
     assert "the train role is asked for a refresh" in shown
     assert asked == [(TASK, {"who": "me", "why": "a test"})]
 
+    later = run(loop, TASK, "--refresh")
+
+    assert later.startswith("the train role is asked for a refresh")
+    assert len(asked) == 2
+
 
 def test_no_refresh_is_asked_for_without_need(loop: Loop) -> None:
     shown = run(loop, TASK, "--id", a_learned(loop)[0], "--refresh")

@@ -8,6 +8,7 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from consumers import redrive
 from consumers.dead_letter_log import DeadLetterLog, Selection
+from consumers.dead_letter_tables import plan_lines
 from consumers.publisher import BrokerUnavailableError, MissingTopicError
 from consumers.redrive import Redriver
 from consumers.settings import Settings
@@ -157,6 +158,9 @@ def test_a_window_that_an_entry_accounts_for_is_kept(producer: Producer) -> None
 
     assert producer.sent == []
     assert "accounted for by a failed entry" in report.kept["training-windows/0/1"]
+    told = list(plan_lines(log.headings(Selection())))
+    assert "would not send training-windows/0/1: its records are accounted for" in told[0]
+    assert told[1:] == ["0 would be sent again; 0 were sent before; 1 not sent"]
 
 
 def test_without_the_topic_of_marks_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

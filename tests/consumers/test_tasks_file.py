@@ -86,4 +86,6 @@ def test_what_cannot_be_read_is_a_fault(path: Path, raw: bytes, what: str) -> No
 
 def test_a_file_that_is_not_there_is_a_fault(path: Path) -> None:
     _, found = read_tasks(path)
-    assert found == [f"{path}: No such file or directory"]
+    assert found == [
+        f"{path}: No such file or directory (the file of the tasks, FRESHET_CONFIG or --config)"
+    ]

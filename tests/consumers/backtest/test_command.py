@@ -68,8 +68,16 @@ def test_plans_are_compared_and_the_report_is_written(folder: Path, tmp_path: Pa
     assert report.plans["head"].sample_steps == 0
     assert report.plans["default"].peak_memory_bytes > 0
     assert "default: 50/" in told
+    assert "slices with fewer records than a window" not in told
     assert "take " in told
     assert "points" in told
+
+
+def test_slices_that_share_a_window_are_told_of(folder: Path) -> None:
+    files = folder / "first.jsonl", folder / "second.jsonl"
+    _, told = run(*files, "--window", 5000, "--compare", "head", folder=folder)
+
+    assert "slices with fewer records than a window of 5000: first.jsonl, second.jsonl" in told
 
 
 def test_an_interruption_tells_the_plans_that_are_done(
