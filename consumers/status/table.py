@@ -12,6 +12,8 @@ from consumers.status.facts import Group, Status, Task
 from consumers.status.lineages import IN_HAND_FOR
 from consumers.status.wrong import told
 
+NOTHING_WAITS = "no window"
+
 
 def drawn(status: Status) -> RenderableType:
     """Tasks, roles, and what is wrong, or that nothing is.
@@ -79,12 +81,15 @@ def _waits(task: Task, now: datetime) -> str:
 
 
 def training(task: Task, now: datetime) -> str:
-    """What the train role does with a task, as far as that can be seen from outside."""
+    """What the train role does with a task, as far as that can be seen from outside.
+
+    A fit shows once it writes: before that, one by command looks as if nothing were to be done.
+    """
     if task.attempt is not None and now - task.attempt.since < IN_HAND_FOR:
         return f"writes {int(task.attempt.name.split('-')[0])}"
     if task.paused is not None:
         return "paused"
-    return "has work" if task.waiting is not None else "idle"
+    return "has work" if task.waiting is not None else NOTHING_WAITS
 
 
 def _roles(status: Status) -> Table:
@@ -107,7 +112,6 @@ def _does(group: Group, status: Status) -> str:
             return f"answered {', '.join(answers)}"
         waits = group.lag and any(task.serves is None for task in status.tasks)
         return "waits for a first version" if waits else "waits for texts"
-    busy = [
-        task.task for task in status.tasks if training(task, status.at) not in ("idle", "paused")
-    ]
-    return f"learns {', '.join(busy)}" if busy else "waits for windows"
+    rests = (NOTHING_WAITS, "paused")
+    busy = [task.task for task in status.tasks if training(task, status.at) not in rests]
+    return f"learns {', '.join(busy)}" if busy else "no window waits"
