@@ -45,12 +45,25 @@ def plan_after(tip: LineageEntry | None) -> Plan:
 def _first(state: TaskState, tip: LineageEntry, config: TaskConfig, _now: datetime) -> str | None:
     """No refresh yet, and enough records of at least two labels.
 
-    Also where nothing serves: an encoder of its own may be what the first version needs.
+    Also where nothing serves: an encoder of its own may be what the first version needs. While
+    labels still come it waits, for as many records again at most: it would be fitted without them,
+    and the budget seldom leaves as much for a second fit.
     """
-    enough = state.records_seen >= config.refresh.first_after_records
-    if tip.refreshed_at is not None or not enough or not _enough_labels(state, config.refresh):
+    wanted, seen = config.refresh.first_after_records, state.records_seen
+    if tip.refreshed_at is not None or seen < wanted or not _enough_labels(state, config.refresh):
         return None
-    return f"no encoder of its own after {state.records_seen} records"
+    if seen < 2 * wanted and _labels_still_come(state):
+        return None
+    return f"no encoder of its own after {seen} records"
+
+
+def _labels_still_come(state: TaskState) -> bool:
+    """Whether the newest round with records had a label that no round before it had."""
+    began: dict[str, int] = {}
+    for row in state.journal:
+        began[row.label] = min(began.get(row.label, row.sequence), row.sequence)
+    newest = max((row.sequence for row in state.journal), default=0)
+    return newest in began.values() and min(began.values()) < newest
 
 
 def _enough_labels(state: TaskState, config: RefreshConfig) -> bool:

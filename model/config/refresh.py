@@ -14,7 +14,8 @@ class RefreshConfig(Config):
     enabled: bool = True
     """Off: the encoder is refreshed by command alone (`freshet refresh`)."""
     first_after_records: AtLeastOne = 1000
-    """Records before the first refresh, learned and held out."""
+    """Records before the first refresh, learned and held out; up to twice as many while windows
+    still bring labels that none before them had."""
     min_records_per_label: AtLeastOne = 20
     """At least two labels must have these many learned records before the first refresh."""
     every_records: AtLeastOne = 1000

@@ -34,6 +34,33 @@ def with_tip(state: TaskState, **changes: Any) -> TaskState:
     return replace(state, tip=state.tip.model_copy(update=changes))
 
 
+def test_the_first_waits_for_as_many_records_again_while_labels_still_come(loop: Loop) -> None:
+    def window(start: int, *, labels: tuple[str, ...]) -> list[Record]:
+        records = stream(60, start=start)
+        return [replace(r, label=labels[n % len(labels)]) for n, r in enumerate(records)]
+
+    def due(state: TaskState) -> str | None:
+        return refresh_due(state, loop.config, now=TIME)
+
+    loop.learn(window(0, labels=("up", "down")))
+    loop.learn(window(60, labels=("up", "down")))
+    loop.learn(window(120, labels=("up", "flat")))
+    growing = loop.state()
+    assert growing.records_seen >= loop.config.refresh.first_after_records
+    assert due(growing) is None
+    assert due(with_tip(growing, records_seen=300)) == "no encoder of its own after 300 records"
+
+    loop.learn(window(180, labels=("flat", "down")))
+
+    assert due(loop.state(loop.new_learner())) is not None, "no label is new any more"
+
+
+def test_labels_that_all_came_at_once_are_not_waited_for(loop: Loop) -> None:
+    loop.learn(stream(180))
+
+    assert refresh_due(loop.state(), loop.config, now=TIME) is not None
+
+
 def test_feedback_stretches_the_records_between_two_refreshes(loop: Loop) -> None:
     state = with_tip(learned(loop, 180), refreshed_at=20, plan=Plan(refresh_interval=2.0))
 
