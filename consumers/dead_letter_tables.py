@@ -86,17 +86,17 @@ def content(log: DeadLetterLog, letter: DeadLetter) -> Iterator[tuple[str, str]]
 def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:
     """What a redrive of these would do."""
     left = [heading for heading in headings if heading.redriven_to is None]
-    due = [heading for heading in left if refusal(heading) is None]
+    kept = {heading.origin: why for heading in left if (why := refusal(heading)) is not None}
+    due = [heading for heading in left if heading.origin not in kept]
     for heading in due[:MOST_LINES]:
         yield f"would send {printable(heading.origin)} again ({printable(heading.reason)})"
     if len(due) > MOST_LINES:
         yield f"... and {len(due) - MOST_LINES} more"
-    for heading in left:
-        if (why := refusal(heading)) is not None:
-            yield f"would not send {printable(heading.origin)}: {why}"
+    for origin, why in kept.items():
+        yield f"would not send {printable(origin)}: {why}"
     yield (
         f"{len(due)} would be sent again; {len(headings) - len(left)} were sent before; "
-        f"{len(left) - len(due)} not sent"
+        f"{len(kept)} not sent"
     )
 
 

@@ -59,11 +59,9 @@ def _first(state: TaskState, tip: LineageEntry, config: TaskConfig, _now: dateti
 
 def _labels_still_come(state: TaskState) -> bool:
     """Whether the newest round with records had a label that no round before it had."""
-    began: dict[str, int] = {}
-    for row in state.journal:
-        began[row.label] = min(began.get(row.label, row.sequence), row.sequence)
     newest = max((row.sequence for row in state.journal), default=0)
-    return newest in began.values() and min(began.values()) < newest
+    before = {row.label for row in state.journal if row.sequence < newest}
+    return bool(before) and any(row.label not in before for row in state.journal)
 
 
 def _enough_labels(state: TaskState, config: RefreshConfig) -> bool:

@@ -51,21 +51,6 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
     return report
 
 
-def _coarse(slices: Sequence[Slice], window: int) -> list[str]:
-    """A window that holds the end of one slice and the start of the next blurs what comes of it."""
-    short = [each.name for each in slices if len(each.train) < window]
-    if len(slices) < 2 or not short:
-        return []
-    names = ", ".join(short)
-    return [
-        (
-            f"slices with fewer records than a window of {window}: {names}; they are scored once "
-            "the window that holds their last record is learned, which holds records of the next: "
-            "give a smaller --window to see what is forgotten"
-        )
-    ]
-
-
 def compared(options: BacktestOptions, settings: Settings, console: Console) -> BacktestReport:
     """Learn a stream under each plan, then all of it at once where joint training is asked for.
 
@@ -132,6 +117,21 @@ def show(report: BacktestReport, console: Console) -> None:
     if len(report.slices) > 1:
         console.print(by_slice(report))
     console.print(advice(report), highlight=False)
+
+
+def _coarse(slices: Sequence[Slice], window: int) -> list[str]:
+    """A window that holds the end of one slice and the start of the next blurs what comes of it."""
+    short = [each.name for each in slices if len(each.train) < window]
+    if len(slices) < 2 or not short:
+        return []
+    names = ", ".join(short)
+    return [
+        (
+            f"slices with fewer records than a window of {window}: {names}; they are scored once "
+            "the window that holds their last record is learned, which holds records of the next: "
+            "give a smaller --window to see what is forgotten"
+        )
+    ]
 
 
 def _watch() -> AbstractContextManager[PeakMemory]:

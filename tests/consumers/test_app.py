@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
 from structlog.testing import capture_logs
 
 from consumers.app import FaustApp, create_app
@@ -28,6 +26,7 @@ from consumers.topics_admin import ensure_topics
 from model.errors import FreshetError, RetryError, StopError
 from schemas.topics import TEXTS, TEXTS_DEAD
 from tests.consumers.raw import raw
+from tests.groups import members
 
 
 class Recorder:
@@ -173,10 +172,7 @@ def test_a_role_told_to_stop_while_it_joins_its_group_has_left_it(
 
     for _ in range(3):
         assert run(settings, Soon(9)) == 0
-        admin: Any = KafkaAdminClient(**kafka_python_options(settings))
-        with closing(admin):
-            group = settings.group("test")
-            assert admin.describe_groups([group])[group]["members"] == []
+        assert members(settings, "test") == []
 
 
 def test_a_crash_of_faust_ends_the_role_with_status_1() -> None:

@@ -100,7 +100,7 @@ class Late(WorkerThread):
     """Begins when it may, within the time of the test."""
 
     def __init__(self, service: Any) -> None:
-        super().__init__(service, daemon=True)
+        super().__init__(service)
         self.may_begin = threading.Event()
 
     def run(self) -> None:
@@ -115,8 +115,11 @@ class Ended(WorkerThread):
         self._set_stopped()
 
 
+Service = Callable[[type[WorkerThread]], Any]
+
+
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[WorkerThread]], Any]:
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     """Makes, on a loop, the service of a consumer's thread that has no broker."""
 
     class NoClient:
@@ -135,14 +138,17 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[WorkerThread]], A
     return made
 
 
-def test_a_thread_that_is_stopped_before_it_has_begun_does_not_run_on(
-    service: Callable[[type[WorkerThread]], Any],
-) -> None:
+async def cut_short(thread: Any) -> None:
+    """Cancel the start of a service once its thread is made."""
+    starting = asyncio.create_task(thread.start())
+    await asyncio.sleep(0)
+    starting.cancel()
+
+
+def test_a_thread_that_is_stopped_before_it_has_begun_does_not_run_on(service: Service) -> None:
     async def scene() -> None:
         thread = service(Late)
-        starting = asyncio.create_task(thread.start())
-        await asyncio.sleep(0)
-        starting.cancel()
+        await cut_short(thread)
         stopping = asyncio.create_task(thread.stop())
         await asyncio.sleep(0)
         thread._thread.may_begin.set()
@@ -155,31 +161,22 @@ def test_a_thread_that_is_stopped_before_it_has_begun_does_not_run_on(
     asyncio.run(scene())
 
 
-def test_a_thread_that_has_ended_before_it_began_is_stopped(
-    service: Callable[[type[WorkerThread]], Any],
-) -> None:
+def test_a_thread_that_has_ended_before_it_began_is_stopped(service: Service) -> None:
     async def scene() -> None:
         thread = service(Ended)
-        starting = asyncio.create_task(thread.start())
-        await asyncio.sleep(0)
-        starting.cancel()
+        await cut_short(thread)
         async with asyncio.timeout(10):
             await thread.stop()
 
     asyncio.run(scene())
 
 
-def test_a_broker_that_does_not_answer_does_not_keep_the_thread(
-    service: Callable[[type[WorkerThread]], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def leave(_: Any) -> None:
-        await asyncio.Event().wait()
-
+def test_a_broker_that_does_not_answer_does_not_keep_the_thread(service: Service) -> None:
     async def scene() -> None:
         thread = service(WorkerThread)
         thread.app.settings = Settings(shutdown_seconds=0.4)
         await thread.start()
-        thread._consumer.stop = lambda: leave(None)
+        thread._consumer.stop = asyncio.Event().wait
         async with asyncio.timeout(10):
             await thread.stop()
         assert not thread._thread.is_alive()

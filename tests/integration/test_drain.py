@@ -7,11 +7,10 @@ import urllib.request
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
 
-from consumers.broker.clients import kafka_python_options
 from consumers.processes import RoleProcess
 from schemas.topics import PREDICTIONS, TRAINING_WINDOWS
+from tests.groups import members
 from tests.integration.conftest import Install
 from tests.integration.installation import Installation, encoded
 from tests.integration.test_restarts import check_books
@@ -28,24 +27,13 @@ SLOW = {
 }
 
 
-def members(here: Installation, role: str) -> list[Any]:
-    """Who is in the group of a role, by the broker's word."""
-    admin: Any = KafkaAdminClient(**kafka_python_options(here.settings))
-    try:
-        group = here.settings.group(role)
-        found: list[Any] = admin.describe_groups([group])[group]["members"]
-        return found
-    finally:
-        admin.close()
-
-
 def drained(here: Installation, role: RoleProcess) -> None:
     """End a role with SIGTERM: with status 0, in time, and out of its group at once."""
     name = role.name.split("-")[0]
-    assert becomes(lambda: len(members(here, name)) == 1, timeout_seconds=60)
+    assert becomes(lambda: len(members(here.settings, name)) == 1, timeout_seconds=60)
     role.terminate()
     assert role.wait(timeout_seconds=LIMIT_SECONDS + 30) == 0, role.last_lines()
-    assert members(here, name) == []
+    assert members(here.settings, name) == []
     assert not here.logged(role.name, "shutdown_cut_short")
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from consumers.settings import Settings
 from consumers.status.facts import Answers, Gathered, Pause, Status, Waiting
-from consumers.status.table import NOTHING_WAITS, drawn, training
+from consumers.status.table import drawn, training
 from consumers.status.wrong import Limits, what_is_wrong
 from tests.consumers.status.made import NOW, a_group, a_status, a_task, ago, an_attempt
 
@@ -60,7 +60,7 @@ def test_what_training_does_is_told_from_what_can_be_seen() -> None:
     pause = Pause(who="ops", why="a test", since=ago(days=1))
 
     assert training(a_task(attempt=an_attempt(minutes=1)), NOW) == "writes 13"
-    assert training(a_task(attempt=an_attempt(days=1)), NOW) == NOTHING_WAITS
+    assert training(a_task(attempt=an_attempt(days=1)), NOW) == "no window"
     assert training(a_task(waiting=waiting), NOW) == "has work"
     assert training(a_task(waiting=waiting, paused=pause), NOW) == "paused"
 
