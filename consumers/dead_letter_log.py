@@ -1,15 +1,17 @@
 """The dead letters that an installation holds: found, selected, and read whole one by one."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 import pydantic_core
 from pydantic import ValidationError
 
-from consumers.dead_letters import MAX_KEY_BYTES, MAX_VALUE_BYTES
+from consumers.dead_letters import MAX_KEY_BYTES, MAX_VALUE_BYTES, WINDOW_FAILED
 from consumers.publisher import MissingTopicError
+from consumers.records import BadRecordError, RawRecord, parse_labeled_text
 from consumers.settings import Settings
 from consumers.whole_topic import TopicReader
 from model.errors import RejectError
@@ -18,6 +20,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.labeled_text import Headers
 from schemas.redriven import Redriven
 from schemas.topics import DEAD_LETTERS_OF, REDRIVEN, Topic
+from schemas.window import TrainingWindow, digest_ids
 
 MAX_HEADING_CHARS = 200
 
@@ -68,11 +71,31 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A record as it was sent."""
+    """A record as it was sent, and where it stands, the topic as on the broker."""
 
+    topic: str
+    partition: int
+    origin: str
+    """`topic/partition/offset`."""
     key: bytes | None
     value: bytes | None
     headers: Headers
+
+    @classmethod
+    def of(cls, record: RawRecord) -> Self:
+        """A record as the log holds it."""
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        place = (record.topic, record.partition, origin)
+        return cls(*place, record.key, record.value, tuple(record.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a letter sends again."""
+
+    records: Sequence[Original]
+    gone: int = 0
+    """How many more a failed window had, which retention has deleted."""
 
 
 class DeadLetterLog:
@@ -113,13 +136,49 @@ class DeadLetterLog:
             RecordGoneError: the log does not hold it any more, or another in its place.
         """
         if _is_whole(letter):
-            return Original(letter.key, letter.value, letter.record_headers)
+            place = (letter.topic, letter.partition, letter.event_id)
+            return Original(*place, letter.key, letter.value, letter.record_headers)
         record = self._reader.record(letter.topic, letter.partition, letter.offset)
         begins = (record.value or b"").startswith(letter.value or b"") if record else False
         if record is None or not begins:
             what = "holds it no more" if record is None else "holds another record there"
             raise RecordGoneError(f"{letter.event_id}: the letter has a part, and the log {what}")
-        return Original(record.key, record.value, tuple(record.headers))
+        return Original.of(record)
+
+    def due(self, letter: DeadLetter) -> Due:
+        """The letter's record; of a window that failed, its records instead.
+
+        The lineage accounts for a failed window, so that it would teach nothing by itself.
+
+        Raises:
+            RecordGoneError: the log does not hold them any more, or others in their place.
+        """
+        original = self.original(letter)
+        if letter.reason != WINDOW_FAILED:
+            return Due([original])
+        window = TrainingWindow.decode(original.value or b"")
+        found = list(self._records_of(window))
+        gone = window.num_records - len(found)
+        if not found:
+            raise RecordGoneError(f"the log holds no record of {window.span} any more")
+        # The ids of what retention has left cannot be compared with a digest over all of them.
+        if gone <= 0 and digest_ids(name for name, _ in found) != window.digest:
+            raise RecordGoneError(
+                f"{window.span} holds other records than when the window was closed: the topic was "
+                "made anew, or limits have changed since"
+            )
+        return Due([record for _, record in found], gone)
+
+    def _records_of(self, window: TrainingWindow) -> Iterator[tuple[str, Original]]:
+        """Id and record of each that the log still holds."""
+        span = window.span
+        for record in self._reader.between(span.topic, span.partition, span.start, span.end):
+            try:
+                parsed = parse_labeled_text(record, settings=self._settings)
+            except BadRecordError:
+                continue  # it has a letter of its own
+            if parsed.task == window.task:
+                yield parsed.record.id, Original.of(record)
 
     def _headings(self, topic: Topic, dead: str) -> Iterator[Heading]:
         for record in self._reader.records(dead):

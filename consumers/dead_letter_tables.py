@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from consumers.dead_letter_log import DeadLetterLog, Heading, RecordGoneError
+from consumers.dead_letters import WINDOW_FAILED
 from consumers.printable import printable
-from consumers.redrive import RedriveReport, refusal
+from consumers.redrive import RedriveReport
 from schemas.dead_letter import DeadLetter
 
 MOST_LINES = 50
@@ -85,19 +86,13 @@ def content(log: DeadLetterLog, letter: DeadLetter) -> Iterator[tuple[str, str]]
 
 def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:
     """What a redrive of these would do."""
-    left = [heading for heading in headings if heading.redriven_to is None]
-    kept = {heading.origin: why for heading in left if (why := refusal(heading)) is not None}
-    due = [heading for heading in left if heading.origin not in kept]
+    due = [heading for heading in headings if heading.redriven_to is None]
     for heading in due[:MOST_LINES]:
-        yield f"would send {printable(heading.origin)} again ({printable(heading.reason)})"
+        what = "the records of " if heading.reason == WINDOW_FAILED else ""
+        yield f"would send {what}{printable(heading.origin)} again ({printable(heading.reason)})"
     if len(due) > MOST_LINES:
         yield f"... and {len(due) - MOST_LINES} more"
-    for origin, why in kept.items():
-        yield f"would not send {printable(origin)}: {why}"
-    yield (
-        f"{len(due)} would be sent again; {len(headings) - len(left)} were sent before; "
-        f"{len(kept)} not sent"
-    )
+    yield f"{len(due)} would be sent again; {len(headings) - len(due)} were sent before"
 
 
 def report_lines(report: RedriveReport) -> Iterator[str]:
@@ -106,6 +101,8 @@ def report_lines(report: RedriveReport) -> Iterator[str]:
         yield f"{printable(origin)} is sent again as {printable(place)}"
     if len(report.sent) > MOST_LINES:
         yield f"... and {len(report.sent) - MOST_LINES} more"
+    for origin, number in report.gone.items():
+        yield f"{printable(origin)} had {number} records more, which the log holds no more"
     for origin, why in report.kept.items():
         yield f"{printable(origin)} is not sent: {printable(why)}"
     yield (

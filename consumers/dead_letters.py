@@ -9,6 +9,8 @@ from schemas.dead_letter import DeadLetter
 MAX_VALUE_BYTES, MAX_KEY_BYTES, MAX_HEADERS_BYTES = 11_000_000, 200_000, 100_000
 """In base64, with the key once more as the letter's own, they fit into a record of 16 MiB: what
 the producer and the topics of dead letters take."""
+WINDOW_FAILED = "window_failed"
+"""The reason of a window's letter: the lineage accounts for it, without having learned it."""
 
 
 def dead_letter_of(record: RawRecord, *, reason: str, detail: str, now: datetime) -> DeadLetter:

@@ -5,6 +5,9 @@ with it in the header `freshet-redriven-from`. What was sent again is marked on 
 (key: the origin; compacted, so a mark outlives its letter), and is not sent a second time. The mark
 is written behind the record: after a crash between the two, or where two people redrive at once, a
 record is sent twice, and being known by its id is a duplicate, learned once.
+
+Of a window that could not be learned its records are sent, as far as the log holds them, and the
+window is marked behind the last.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +26,7 @@ from consumers.publisher import BrokerUnavailableError, MissingTopicError
 from consumers.settings import Settings
 from schemas.labeled_text import REDRIVEN_FROM, Headers
 from schemas.redriven import Redriven
-from schemas.topics import LARGE_MESSAGE_BYTES, REDRIVEN, TRAINING_WINDOWS
+from schemas.topics import LARGE_MESSAGE_BYTES, REDRIVEN
 
 CHUNK = 50
 """Records in flight, of up to 11 MB each; each chunk is marked before the next is sent."""
@@ -38,6 +41,8 @@ class RedriveReport:
     """And where it stands now."""
     before: list[str] = field(default_factory=list)
     """Sent again earlier."""
+    gone: dict[str, int] = field(default_factory=dict)
+    """Of a failed window that is sent: how many of its records the log holds no more."""
     kept: dict[str, str] = field(default_factory=dict)
     """Not sent, and why."""
 
@@ -102,18 +107,14 @@ class Redriver:
         for chunk in _chunks(h for h in headings if not h.redriven_to):
             sent = {}
             for heading in chunk:
-                if (why := refusal(heading)) is not None:
-                    report.kept[heading.origin] = why
-                    continue
                 try:  # 1.
-                    letter = self._log.letter(heading)
-                    original = self._log.original(letter)
+                    due = self._log.due(self._log.letter(heading))
                 except RecordGoneError as error:
                     report.kept[heading.origin] = str(error)
                     continue
-                sent[heading.origin] = self._again(
-                    letter.topic, letter.partition, original, heading
-                )
+                if due.gone:
+                    report.gone[heading.origin] = due.gone
+                sent[heading.origin] = [self._again(original) for original in due.records]
             failure = self._awaited(sent, report)  # 2. and 3.
             if failure is not None:
                 raise BrokerUnavailableError(
@@ -121,19 +122,19 @@ class Redriver:
                 ) from failure
         return report
 
-    def _again(self, topic: str, partition: int, original: Original, heading: Heading) -> Any:
+    def _again(self, original: Original) -> Any:
         """Send a record where it stood; as `_send`."""
         try:
-            known = self._producer.partitions_for(topic) or ()
+            known = self._producer.partitions_for(original.topic) or ()
         except KafkaError as error:
             return error
         return self._send(
-            topic,
+            original.topic,
             key=original.key,
             value=original.value,
-            headers=list(redriven_headers(original.headers, heading.origin)),
+            headers=list(redriven_headers(original.headers, original.origin)),
             # Beside what its key brought there; a topic made anew may have fewer partitions.
-            partition=partition if partition in known else None,
+            partition=original.partition if original.partition in known else None,
         )
 
     def _send(self, topic: str, **record: Any) -> Any:
@@ -143,13 +144,13 @@ class Redriver:
         except KafkaError as error:
             return error
 
-    def _awaited(self, sent: dict[str, Any], report: RedriveReport) -> KafkaError | None:
-        """Mark what the broker took; the first error that is not of a record alone."""
+    def _awaited(self, sent: dict[str, list[Any]], report: RedriveReport) -> KafkaError | None:
+        """Mark what the broker took whole; the first error that is not of a record alone."""
         failure = None
         marks: list[tuple[Redriven, Any]] = []
-        for origin, future in sent.items():
+        for origin, futures in sent.items():
             try:
-                place = _acknowledged(future)
+                place = [_acknowledged(future) for future in futures][-1]
             except MessageSizeTooLargeError:
                 report.kept[origin] = (
                     "larger than its topic takes (max.message.bytes), or, before it is compressed, "
@@ -193,16 +194,6 @@ def redriven_headers(headers: Headers, origin: str) -> Headers:
     if any(name == REDRIVEN_FROM for name, _ in headers):
         return headers
     return (*headers, (REDRIVEN_FROM, origin.encode()))
-
-
-def refusal(heading: Heading) -> str | None:
-    """Why a letter is not sent again, or None."""
-    if heading.topic == TRAINING_WINDOWS.name and heading.reason == "window_failed":
-        return (
-            "its records are accounted for by a failed entry of the lineage, so that the window "
-            "would teach nothing; produce the records of its span again, they are learned once"
-        )
-    return None
 
 
 def _chunks(headings: Iterable[Heading]) -> Iterator[list[Heading]]:

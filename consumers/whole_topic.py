@@ -54,16 +54,18 @@ class TopicReader:
 
     def record(self, topic: str, partition: int, offset: int) -> Any | None:
         """The record at one place; None where the log does not hold it (any more)."""
-        place = TopicPartition(topic, partition)
-        with _translated(f"read {topic}/{partition}/{offset}"):
-            if partition not in (self._consumer.partitions_for_topic(topic) or ()):
-                return None
-            first = self._consumer.beginning_offsets([place])[place]
-            end = self._consumer.end_offsets([place])[place]
-        if not first <= offset < end:
-            return None
-        found = next(self._between(place, offset, offset + 1), None)
+        found = next(self.between(topic, partition, offset, offset + 1), None)
         return found if found is not None and found.offset == offset else None
+
+    def between(self, topic: str, partition: int, start: int, end: int) -> Iterator[Any]:
+        """The records from one offset up to another that the log holds (still)."""
+        place = TopicPartition(topic, partition)
+        with _translated(f"read {topic}/{partition}/{start}"):
+            if partition not in (self._consumer.partitions_for_topic(topic) or ()):
+                return
+            first = self._consumer.beginning_offsets([place])[place]
+            last = self._consumer.end_offsets([place])[place]
+        yield from self._between(place, max(first, start), min(end, last))
 
     def _between(self, place: TopicPartition, start: int, end: int) -> Iterator[Any]:
         with _translated(f"read {place.topic}/{place.partition}"):

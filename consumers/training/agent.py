@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 
 from consumers.batches import PartitionBatch, Place
 from consumers.control import ControlReader, GivenCommand
+from consumers.dead_letters import WINDOW_FAILED
 from consumers.health.condition import Condition
 from consumers.role import RoleKafka, watched
 from consumers.runner import run_role
@@ -229,7 +230,7 @@ class TrainingHandler:
         self._log.error("window_failed", task=task, window_id=windows[0].window_id, reason=reason)
         # The letter first: once the entry is there, a window that comes again is accounted for.
         if windows[0].window_id not in self._letters:
-            await self._outlet.dead(items[0].record, "window_failed", reason)
+            await self._outlet.dead(items[0].record, WINDOW_FAILED, reason)
             self._letters.add(windows[0].window_id)
         await self._give_up(GiveUp(task=task, windows=windows, reason=reason))
         self._letters.discard(windows[0].window_id)

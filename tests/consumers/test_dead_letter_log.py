@@ -35,6 +35,9 @@ class Topics:
     def record(self, topic: str, _partition: int, offset: int) -> Any | None:
         return next((r for r in self.held.get(topic, ()) if r.offset == offset), None)
 
+    def between(self, topic: str, _partition: int, start: int, end: int) -> Iterator[Any]:
+        yield from (r for r in self.held.get(topic, ()) if start <= r.offset < end)
+
 
 def letter(offset: int, value: bytes | None, *, reason: str = "invalid_json") -> DeadLetter:
     now = NOW + timedelta(minutes=offset)

@@ -1,18 +1,20 @@
 """`freshet dead-letters` on a real broker: from a refused record to the window that has it."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from consumers.dead_letters import WINDOW_FAILED, dead_letter_of
 from consumers.dead_letters_cli import app
 from consumers.settings import Settings
 from schemas.redriven import Redriven
-from schemas.topics import LABELED_TEXTS, REDRIVEN
+from schemas.topics import LABELED_TEXTS, REDRIVEN, TRAINING_WINDOWS, TRAINING_WINDOWS_DEAD
 from schemas.window import digest_ids
-from tests.consumers.raw import labeled
+from tests.consumers.raw import labeled, raw
 from tests.consumers.windows.stream import (
     Published,
     dead_letters,
@@ -95,6 +97,29 @@ def test_a_record_that_came_compressed_goes_back_compressed(
     told = freshet(settings, "redrive", "--reason", "record_too_large")[1]
 
     assert "1 sent again; 0 were sent before" in told
+
+
+def test_the_records_of_a_window_that_failed_come_in_another_window(
+    settings: Settings, tmp_path: Path
+) -> None:
+    config = tasks_file(tmp_path, records=2)
+    produce(settings, [labeled(text="a"), labeled(text="b", id="own")])
+    windows = role(settings, tmp_path, FRESHET_CONFIG=config).start()
+    try:
+        failed = windows_until(settings, lambda found: len(found) == 1)[0]
+        record = raw(failed.encode(), topic=settings.topic(TRAINING_WINDOWS.name), offset=0)
+        now = datetime.now(UTC)
+        letter = dead_letter_of(record, reason=WINDOW_FAILED, detail="no space left", now=now)
+        produce(settings, [letter.encode()], topic=TRAINING_WINDOWS_DEAD)
+
+        told = freshet(settings, "redrive", "--topic", "training-windows")[1]
+
+        assert "1 sent again; 0 were sent before; 0 not sent" in told
+        closed = windows_until(settings, lambda found: len(found) == 2)[1]
+    finally:
+        assert windows.stop() == 0, windows.last_lines()
+    assert closed.digest == failed.digest  # the ids, also of the record that brought none
+    assert (closed.span.start, closed.span.end) == (2, 4)
 
 
 def told_of(settings: Settings, *arguments: str) -> str:
