@@ -21,8 +21,11 @@ from mode.threads import WorkerThread
 
 from consumers.broker import Broker, open_broker
 from consumers.broker.jars import missing_tools
-from consumers.settings import Settings
+from consumers.settings import Settings, extend_environment
 from consumers.topics_admin import ensure_topics
+from consumers.training.worker import REPRODUCIBLE
+
+extend_environment(REPRODUCIBLE)  # before a test starts CUDA
 
 REPOSITORY = Path(__file__).parents[1]
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}

@@ -13,7 +13,8 @@ from consumers.backtest.plan_files import chosen_plans
 from consumers.backtest.slicing import make_slices
 from consumers.backtest.table import advice, by_slice, comparison
 from consumers.footprint import PeakMemory
-from consumers.settings import Settings
+from consumers.settings import Settings, extend_environment
+from consumers.training.worker import REPRODUCIBLE
 from model.backtest.exam import Exam
 from model.backtest.joint import run_joint
 from model.backtest.plans import PlanOptions, named_plan
@@ -58,6 +59,7 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
     2. One run a plan, on the same stream and test sets; joint training last. Interrupted, it
        returns the plans that were finished; before the first is, it raises.
     """
+    extend_environment(REPRODUCIBLE)
     cap_threads(settings.threads)
     sliced = make_slices(options.slicing)  # 1.
     asked = PlanOptions(

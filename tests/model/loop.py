@@ -27,7 +27,7 @@ from model.statistics import Statistics
 from model.update import WindowRecords
 from schemas.base import Span
 from schemas.window import CloseReason, TrainingWindow, digest_ids, window_id
-from tests.model.tiny import LABELS, labeled_texts
+from tests.model.tiny import DEVICE, LABELS, labeled_texts
 
 TASK = "prices"
 TOPIC = "labeled-texts"
@@ -128,7 +128,7 @@ class Loop:
         return Learner(
             self.store,
             cache=self.templates,
-            device="cpu",
+            device=DEVICE,
             threads=1,
             progress=lambda stage, /, **_fields: self.stages.append(stage),
         )

@@ -15,6 +15,7 @@ from model.rebuild import RebuildRefusedError, Rebuilt, rebuild
 from model.scratch_store import ScratchStore
 from schemas.evaluation import Outcome
 from tests.model.loop import ALWAYS, NEVER, TASK, Loop, MemoryLog, stream
+from tests.model.tiny import DEVICE
 
 RECORDS = stream(300)
 FIRST, SECOND, REFRESH, THIRD, ROLLBACK, FOURTH, REFRESHED, FORGOTTEN, ERASED = range(9)
@@ -70,7 +71,7 @@ def rebuilt(
         log=MemoryLog(records, deleted_below=deleted_below),
         cache=loop.templates,
         features=loop.templates / "features-of-a-rebuild",
-        device="cpu",
+        device=DEVICE,
         threads=threads,
         progress=lambda stage, /, **_fields: None,
     )

@@ -1,6 +1,7 @@
 """A tiny random BERT with a vocabulary of its own, so that unit tests take milliseconds."""
 
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -9,6 +10,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from model.config import EncoderConfig
 from model.encoder import Encoder
+from model.onnx_session import Device
+
+DEVICE: Device = os.environ.get("FRESHET_DEVICE", "cpu")  # type: ignore[assignment]
+"""Where the tests of learning compute: `FRESHET_DEVICE=cuda` runs them on a card."""
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _TEXT = """
@@ -53,9 +58,9 @@ def write_tiny_encoder(folder: Path, *, seed: int = 0, dropout: float = 0.1) -> 
 
 
 def tiny_encoder(folder: Path, config: EncoderConfig | None = None) -> Encoder:
-    """The tiny encoder, written into `folder` and loaded on the CPU."""
+    """The tiny encoder, written into `folder` and loaded on `DEVICE`."""
     name = str(write_tiny_encoder(folder))
-    return Encoder.load(name, config=config or EncoderConfig(base_model=name), device="cpu")
+    return Encoder.load(name, config=config or EncoderConfig(base_model=name), device=DEVICE)
 
 
 def labeled_texts(count: int) -> tuple[list[str], list[int]]:

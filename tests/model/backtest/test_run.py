@@ -27,6 +27,7 @@ from model.learner import Learner
 from schemas.base import Span
 from tests.model.backtest.streams import TASK, a_slice, two_slices
 from tests.model.loop import Loop
+from tests.model.tiny import DEVICE
 
 MEASURED = {"seconds", "peak_memory_bytes", "windows"}
 """What no two runs share."""
@@ -45,7 +46,7 @@ def config(tiny_encoder_folder: Path) -> TaskConfig:
 
 @pytest.fixture
 def machine(tiny_encoder_folder: Path) -> Machine:
-    return Machine(cache=tiny_encoder_folder.parent / "templates", device="cpu", threads=1)
+    return Machine(cache=tiny_encoder_folder.parent / "templates", device=DEVICE, threads=1)
 
 
 def quiet(stage: str, /, **fields: Any) -> None:
@@ -194,7 +195,7 @@ def test_joint_training_sees_every_training_record_once_an_epoch(
         plan,
         stream,
         Exam(stream.slices),
-        device="cpu",
+        device=DEVICE,
         watch_memory=unwatched,
         told=lambda stage, /, **_fields: told.append(stage),
     )

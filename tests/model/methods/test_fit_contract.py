@@ -20,6 +20,7 @@ from tests.model.methods.test_contract import (
     TEXTS,
     champion,
 )
+from tests.model.tiny import DEVICE
 
 FITS: dict[str, dict[str, Any]] = {
     "whole": {},
@@ -98,7 +99,7 @@ class TestEveryKindOfFit:
         done = fitted(encoder, champion(encoder), **FITS[name]).encoder
         assert done.module.state_dict().keys() == encoder.module.state_dict().keys()
         assert all(each.requires_grad for each in done.module.parameters())
-        again = Encoder.from_files(done.files(), config=TaskConfig().encoder, device="cpu")
+        again = Encoder.from_files(done.files(), config=TaskConfig().encoder, device=DEVICE)
         np.testing.assert_array_equal(again.features(TEXTS[:4]), done.features(TEXTS[:4]))
 
 
