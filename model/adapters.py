@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from model.encoder import Encoder, Pooled
 from model.errors import ConfigError
@@ -48,10 +49,10 @@ def freeze_layers(module: Pooled, count: int, *, trained: int | None = None) -> 
 
 
 def add_adapters(encoder: Encoder, rank: int) -> None:
-    """Put low-rank adapters on every linear layer, in place; only they are fitted.
+    """Put low-rank adapters on every linear layer that is not frozen; only they are fitted.
 
     `W + (2 r / r) B A` with A (r, in) random and B (out, r) zero (Hu et al. 2022, "LoRA", eq. 3),
-    so that the fit starts at the encoder.
+    so that the fit starts at the encoder, which is changed in place.
 
     Raises:
         ConfigError: peft is not installed.
@@ -60,8 +61,14 @@ def add_adapters(encoder: Encoder, rank: int) -> None:
         from peft import LoraConfig, get_peft_model  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(f"lora_rank is {rank}, but peft is not installed") from error
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
-    encoder.module.transformer = get_peft_model(cast("Any", encoder.module.transformer), settings)
+    transformer = cast("Any", encoder.module.transformer)
+    fitted = [
+        name
+        for name, module in transformer.named_modules()
+        if isinstance(module, nn.Linear | Conv1D) and module.weight.requires_grad
+    ]
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=fitted)
+    encoder.module.transformer = get_peft_model(transformer, settings)
 
 
 def merge_adapters(encoder: Encoder) -> None:

@@ -2,6 +2,7 @@
 
 from model.choice import Choice, choose_head
 from model.config import HeadConfig
+from model.evidence import evidence
 from model.head import LinearHead
 from model.state import TaskState
 from model.statistics import Statistics
@@ -22,7 +23,7 @@ def solve_candidate(
             not where the encoder has changed.
     """
     index = state.label_index()
-    selection = state.holdout.part("select")
+    selection = evidence(state, "select", config)
     features = state.holdout_features(selection)
     truth = [index[row.label] for row in selection]
     champion = state.head if keep_form else None

@@ -63,10 +63,10 @@ def choose_head(
     projected) takes over from the incumbent (the parent's, else the default) where its loss is
     lower by more than one standard error of the paired difference.
 
-    Below `min_selection_records` the configured default stays. Records of labels without learned
-    records say nothing, and are left out; with fewer than 30 of the others the temperature stays
-    at its default too. Under another prior than the observed one, each record weighs as its label
-    does under that prior.
+    Below `min_selection_records`, or where nothing is to be chosen, the configured default stays.
+    Records of labels without learned records say nothing, and are left out; with fewer than 30 of
+    the others the temperature stays at its default too. Under another prior than the observed one,
+    each record weighs as its label does under that prior.
 
     Args:
         stats: what the head is solved from.
@@ -81,7 +81,7 @@ def choose_head(
     selection = _Selection.of(stats, selection_features, selection_labels, prior=solver.prior)
     if len(selection) < MIN_TEMPERATURE_RECORDS or len(selection.live) < 2:
         return solver(default)
-    if len(selection) < config.min_selection_records:
+    if not config.choose or len(selection) < config.min_selection_records:
         return selection.calibrated(solver(default))
     grid = list(_grid(config, stats))
     held = selection.calibrated(solver(_held(incumbent, default, grid)))

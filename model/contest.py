@@ -17,6 +17,7 @@ from model.data import Progress, Record
 from model.due import plan_after
 from model.encoder import Features
 from model.errors import NotFiniteError
+from model.evidence import evidence
 from model.head import LinearHead
 from model.methods import methods_of
 from model.refit import MOST_SELECTION_RECORDS, Refitted, refitted
@@ -65,7 +66,9 @@ def contested(
         NotFiniteError: every fit diverged.
     """
     plan = plan_after(state.tip)
-    whole = planned(config, plan, records_seen=state.records_seen, error=selection_error(state))
+    whole = planned(
+        config, plan, records_seen=state.records_seen, error=selection_error(state, config)
+    )
     exam = _Exam.of(state, config) if config.feedback.bandit else None
     arms = arms_of(plan, config, layers=num_layers(state.encoder.module))
     if exam is None or len(arms) < 2:
@@ -129,7 +132,8 @@ class _Exam:
         """None where there are too few records, or no head to begin with."""
         start, index = initial_head(state, config.head), state.label_index()
         live = np.flatnonzero(state.statistics.counts > 0)
-        rows = [r for r in state.holdout.part("select") if index[r.label] in set(live.tolist())]
+        known = set(live.tolist())
+        rows = [r for r in evidence(state, "select", config.head) if index[r.label] in known]
         rows = rows[-MOST_SELECTION_RECORDS:]
         if start is None or len(live) < 2 or len(rows) < MIN_TEMPERATURE_RECORDS:
             return None

@@ -89,7 +89,9 @@ def _interval(
     if since < config.refresh.every_records * plan.refresh_interval:
         return None
     applied = plan.applied(config)
-    allowed = left(applied, plan, records_seen=state.records_seen, error=selection_error(state))
+    allowed = left(
+        applied, plan, records_seen=state.records_seen, error=selection_error(state, config)
+    )
     if allowed is not None and allowed < applied.refresh.least_records * applied.fit.epochs:
         return None
     told = [change.reason for change in plan.changes if change.field == "refresh_interval"]

@@ -10,6 +10,7 @@ from model.anchor import against
 from model.answers import Answers, Scored
 from model.config import TaskConfig
 from model.encoder import Features
+from model.evidence import evidence, has_horizon
 from model.gate import Paired, decide, decide_first, obeyed
 from model.head import LinearHead
 from model.holdout import HoldoutRow
@@ -74,8 +75,7 @@ def judge(
         candidate_features: features (D,) of every judge record under the candidate's encoder.
         config: margins, and how many rounds are *new*.
     """
-    horizon = state.tip.horizon_from if state.tip else 0
-    rows = [row for row in state.holdout.part("judge") if row.sequence >= horizon]
+    rows = _judging(state, statistics, config)
     theirs = stacked([candidate_features[row.id] for row in rows], statistics.dim)
     index, num_labels = state.label_index(), len(state.labels)
     answered = Scored(
@@ -130,6 +130,15 @@ def judge(
             row.id: bool(right) for row, right in zip(rows, evidence.candidate_right, strict=True)
         },
     )
+
+
+def _judging(state: TaskState, statistics: Statistics, config: TaskConfig) -> list[HoldoutRow]:
+    """The judge records, less those of labels whose last learned record left the horizon."""
+    rows = evidence(state, "judge", config.head)
+    if not has_horizon(config.head):
+        return rows
+    index, counts = state.label_index(), statistics.counts
+    return [row for row in rows if counts[index[row.label]] > 0]
 
 
 def learned_labels(state: TaskState) -> list[str]:

@@ -136,15 +136,11 @@ def fit_encoder(
         selection=selection,
         seed=seed,
     )
-    prepared = [each for loss in losses if (each := loss.objective(context)) is not None]
     fitted = start.clone()
     rows = fitted.tokenize(texts)
     steps = plan_steps([len(row) for row in rows], config=config, seed=seed)
-    on_cpu = fitted.device.type == "cpu"
-    with (
-        _reproducible(seed, fitted.device),
-        plain_attention(fitted.module.transformer, on_cpu=on_cpu),
-    ):
+    with _reproducible(seed, fitted.device), plain_attention(fitted.module.transformer):
+        prepared = [each for loss in losses if (each := loss.objective(context)) is not None]
         loop = _Loop(
             context,
             fitted,

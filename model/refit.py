@@ -6,6 +6,7 @@ import numpy as np
 
 from model.config import TaskConfig
 from model.data import Progress, Record
+from model.evidence import evidence
 from model.fit import Champion, FitReport, Refitted, fit_encoder
 from model.methods import methods_of
 from model.methods.base import Selection, newest_and_older
@@ -56,7 +57,7 @@ def refitted(
         head=initial_head(state, config.head),
         champion=_champion(state),
         replayed=[record.id not in newest for record in drawn],
-        selection=_selection(state) if plan.transforms or config.fit.early_stop else None,
+        selection=_selection(state, config) if plan.transforms or config.fit.early_stop else None,
         progress=progress,
     )
 
@@ -68,9 +69,10 @@ def _champion(state: TaskState) -> Champion | None:
     return Champion(head=state.head, taught=live[live < state.head.num_labels])
 
 
-def _selection(state: TaskState) -> Selection | None:
-    index = state.label_index()
-    rows = state.holdout.part("select")[-MOST_SELECTION_RECORDS:]
+def _selection(state: TaskState, config: TaskConfig) -> Selection | None:
+    index, learned = state.label_index(), state.statistics.counts > 0
+    rows = [r for r in evidence(state, "select", config.head) if learned[index[r.label]]]
+    rows = rows[-MOST_SELECTION_RECORDS:]
     if not rows:
         return None
     return Selection([row.text for row in rows], np.array([index[row.label] for row in rows]))

@@ -170,7 +170,7 @@ def _beginning(
 def _candidate_head(refreshed: TaskState, fitted: Refitted, *, config: TaskConfig) -> LinearHead:
     """The trained head where the task serves one, else the head solved under the new encoder."""
     if config.head.form == "softmax":
-        return calibrated(fitted.head, refreshed)
+        return calibrated(fitted.head, refreshed, config.head)
     head, _right = solve_candidate(
         refreshed, refreshed.statistics, config=config.head, keep_form=False
     )

@@ -10,6 +10,7 @@ import numpy as np
 from model.config import TaskConfig
 from model.encoder import Features
 from model.evaluate import answers, learned_labels, recent_from
+from model.evidence import evidence
 from model.gain import NOTHING, Gain
 from model.head import LinearHead
 from model.holdout import HoldoutRow
@@ -22,13 +23,13 @@ SURE = 0.9
 """One-sided: where a few dozen records say it, one time in ten it is not so."""
 
 
-def selection_error(state: TaskState) -> float | None:
+def selection_error(state: TaskState, config: TaskConfig) -> float | None:
     """Share of the selection records of learned labels that the champion surely has wrong.
 
     The lower bound of Wilson's interval: a handful of records more or less must not decide how much
     the fits may cost. None where nothing serves, or of fewer than `MIN_ERROR_RECORDS`.
     """
-    rows = _rows(state)
+    rows = _rows(state, config)
     if state.head is None or len(rows) < MIN_ERROR_RECORDS:
         return None
     answered = answers(state.head, state.holdout_features(rows), state.labels)
@@ -53,7 +54,7 @@ def selection_gain(
         candidate_features: features (D,) of every selection record under its encoder.
         config: how many rounds are *new*, as at the gate.
     """
-    rows = _rows(state)
+    rows = _rows(state, config)
     if state.head is None or not rows:
         return NOTHING, NOTHING
     index = state.label_index()
@@ -66,12 +67,7 @@ def selection_gain(
     return Gain.between(before[new], after[new]), Gain.between(before[~new], after[~new])
 
 
-def _rows(state: TaskState) -> list[HoldoutRow]:
-    """Those inside the horizon whose label the champion has learned."""
-    horizon = state.tip.horizon_from if state.tip else 0
+def _rows(state: TaskState, config: TaskConfig) -> list[HoldoutRow]:
+    """Those whose label the champion has learned."""
     known = set(learned_labels(state))
-    return [
-        row
-        for row in state.holdout.part("select")
-        if row.label in known and row.sequence >= horizon
-    ]
+    return [row for row in evidence(state, "select", config.head) if row.label in known]

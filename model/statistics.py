@@ -18,7 +18,8 @@ from model.projection import projection_of, refuse_another
 
 FloatArray = NDArray[np.float64]
 
-# What is left of a count after all of its records were subtracted again is rounding below this.
+# What is left of a count after all of its records were subtracted again is rounding below this
+# share of it.
 _ROUNDING = 1e-9
 
 
@@ -143,7 +144,8 @@ class Statistics:
         """
         mine, theirs = self._aligned(other)
         counts = mine.counts - theirs.counts
-        gone = np.abs(counts) <= _ROUNDING * np.maximum(1.0, mine.counts)
+        # In proportion, and only where any were taken: what has decayed to very little is not gone.
+        gone = (theirs.counts > 0) & (np.abs(counts) <= _ROUNDING * mine.counts)
         if np.any(counts[~gone] < 0):
             label = int(np.argmin(counts))
             raise ValueError(
@@ -153,7 +155,7 @@ class Statistics:
         counts = np.where(gone, 0.0, counts)
         # A label of which nothing is left keeps no trace, not even rounding.
         sums = np.where(gone[:, None], 0.0, mine.sums - theirs.sums)
-        gram = np.zeros_like(mine.gram) if bool(gone.all()) else mine.gram - theirs.gram
+        gram = mine.gram - theirs.gram if counts.any() else np.zeros_like(mine.gram)
         return replace(mine, counts=counts, sums=sums, gram=gram)
 
     def decayed(self, clock: float) -> Self:

@@ -4,7 +4,6 @@ Its weight and bias have no mean over the labels: the softmax does not see what 
 and a label added later with a row of zeros never wins, since the best logit is not below 0.
 """
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +11,12 @@ from numpy.typing import NDArray
 
 from model.choice import MIN_TEMPERATURE_RECORDS, choose_head
 from model.config import HeadConfig
+from model.evidence import evidence
 from model.head import LinearHead
 from model.state import TaskState
 from model.temperature import fit_temperature
 
-_START = HeadConfig(form="discriminant", features="plain", min_selection_records=sys.maxsize)
+_START = HeadConfig(form="discriminant", features="plain", choose=False)
 """Of the head where a fit starts: the default discriminant at a fitted temperature, no choice."""
 
 
@@ -63,7 +63,7 @@ def initial_head(state: TaskState, config: HeadConfig) -> LinearHead | None:
     live = np.flatnonzero(state.statistics.counts > 0)
     if len(live) < 2:
         return None
-    index, rows = state.label_index(), state.holdout.part("select")
+    index, rows = state.label_index(), evidence(state, "select", config)
     solved = choose_head(
         state.statistics.plain(),
         state.holdout_features(rows),
@@ -77,16 +77,18 @@ def initial_head(state: TaskState, config: HeadConfig) -> LinearHead | None:
     return trained_head(weight, bias)
 
 
-def calibrated(head: LinearHead, state: TaskState) -> LinearHead:
+def calibrated(head: LinearHead, state: TaskState, config: HeadConfig) -> LinearHead:
     """The head with the temperature that selection records prefer, where there are enough of them.
 
     Args:
         head: over all labels of the state.
         state: with the held-out records and their features under the head's encoder.
+        config: how far back they say something.
     """
     index = state.label_index()
     live = np.flatnonzero(state.statistics.counts > 0)
-    rows = [row for row in state.holdout.part("select") if index[row.label] in set(live.tolist())]
+    known = set(live.tolist())
+    rows = [row for row in evidence(state, "select", config) if index[row.label] in known]
     if len(live) < 2 or len(rows) < MIN_TEMPERATURE_RECORDS:
         return head
     logits = head.logits(state.holdout_features(rows))[:, live]

@@ -21,8 +21,11 @@ class HeadConfig(Config):
     features: Literal["auto", "plain", "projected"] = "auto"
     """What the head is solved on; `auto` keeps the plain ones until there are 1.5 records to a
     feature, or the selection records tell. A projected head makes a version 2 D P bytes larger."""
+    choose: bool = True
+    """Whether form, features and penalty are chosen on selection records; else they are fixed at
+    their defaults, which are what is configured here."""
     min_selection_records: AtLeastOne = 100
-    """Below these many selection records form, features and penalty stay at their defaults."""
+    """Below these many selection records, 30 at least, they stay at their defaults too."""
     shrinkage: Literal["auto", "oas"] | Fraction = "auto"
     """Default share of the isotropic part in the discriminant's covariance. `oas` estimates it from
     the statistics, much while there are few records and little later (Chen et al. 2010); `auto` is
@@ -31,12 +34,13 @@ class HeadConfig(Config):
     """Default ridge penalty, counted in records: it weighs like so many records of average spread
     (their share of the centred Gram matrix's mean eigenvalue)."""
     prior: Literal["observed", "balanced"] | dict[str, Positive] = "observed"
-    """Class priors of the discriminant: as often as learned, all equal, or a share for each label
-    given by name. Labels that are not named have the share that was observed; all are normalised
-    over the labels with learned records."""
+    """Class priors of the discriminant (ridge and softmax have none): as often as learned, all
+    equal, or a share for each label given by name. Labels that are not named have the share that
+    was observed; all are normalised over the labels with learned records."""
 
     half_life_records: Positive | None = None
-    """Learned records after which an older one counts half as much; none: all count alike."""
+    """Learned records after which an older one counts half as much in a solved head; none: all
+    count alike."""
     half_life_days: Positive | None = None
     """The same in days of event time. Only one of the two can be given."""
     horizon_records: AtLeastOne | None = None

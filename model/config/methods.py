@@ -84,7 +84,8 @@ class PruningConfig(Config):
     """Small weights become zero and stay it."""
 
     sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Share of zeros in each matrix of the transformer's layers at the end of the fit."""
+    """Share of zeros in each matrix of the transformer's layers that is fitted, at the end of the
+    fit."""
     reached_after: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Share of the steps over which the sparsity grows."""
 

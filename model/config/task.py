@@ -73,6 +73,29 @@ class TaskConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _methods_that_work_together(self) -> "TaskConfig":
+        """Refuse what would be switched off without a word."""
+        given = {name for name in type(self.methods).model_fields if getattr(self.methods, name)}
+        whole = given & {"ewc", "l2sp", "pruning"}
+        if self.fit.lora_rank and whole:
+            raise ValueError(
+                f"fit.lora_rank is {self.fit.lora_rank}, which fits adapters and no weight that "
+                f"methods.{min(whole)} holds or prunes; switch one off"
+            )
+        if "pruning" in given and ("fusion" in given or self.fit.early_stop):
+            other = "methods.fusion" if "fusion" in given else "fit.early_stop"
+            raise ValueError(
+                f"methods.pruning reaches its sparsity at the end of a fit, and {other} goes back "
+                "to weights from before; switch one off"
+            )
+        if "ewc" in given and self.method == "finetune":
+            raise ValueError(
+                "methods.ewc measures what mattered to older records, and method finetune draws "
+                "none; take replay"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _journal_covers_the_horizon(self) -> "TaskConfig":
         horizon, kept = self.head.horizon_records or 0, self.duplicate_horizon_records
         if kept < horizon:

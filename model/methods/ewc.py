@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.attention import plain_attention
 from model.methods.base import FitContext, Objective, Weights
 from model.methods.l2sp import Quadratic, starting_weights
 from model.methods.teacher import Teacher
@@ -36,13 +37,14 @@ class ElasticWeights:
     fisher_records: int
 
     def objective(self, context: FitContext) -> Objective | None:
-        """The penalty around the champion's weights."""
+        """The penalty around the champion's weights; None where no older record is drawn."""
         if self.weight == 0 or context.teacher is None or len(context.teacher.taught) < 2:
             return None
         older = np.flatnonzero(context.replayed)
-        pool = older if len(older) else np.arange(len(context.texts))
+        if not len(older):
+            return None
         rng = np.random.default_rng(context.seed)
-        chosen = np.sort(rng.permutation(pool)[: self.fisher_records])
+        chosen = np.sort(rng.permutation(older)[: self.fisher_records])
         copied = context.start.clone()
         named = {f"encoder.{name}": each for name, each in copied.module.named_parameters()}
         answers = _log_likelihoods(
@@ -50,7 +52,8 @@ class ElasticWeights:
             [context.texts[index] for index in chosen],
             seed=context.seed,
         )
-        importance = diagonal_fisher(answers, named)
+        with plain_attention(copied.module.transformer):
+            importance = diagonal_fisher(answers, named)
         return Quadratic(starting_weights(context), importance, self.weight)
 
 

@@ -77,7 +77,7 @@ def test_without_a_champion_nothing_is_gained_and_no_error_known(loop: Loop) -> 
     )
 
     assert gains == (NOTHING, NOTHING)
-    assert selection_error(nothing) is None
+    assert selection_error(nothing, loop.config) is None
 
 
 def test_the_error_is_what_the_selection_records_prove(loop: Loop) -> None:
@@ -85,7 +85,7 @@ def test_the_error_is_what_the_selection_records_prove(loop: Loop) -> None:
     rows = state.holdout.part("select")
     wrong = sum(row.label != state.labels[0] for row in rows)
 
-    error = selection_error(replace(state, head=mute(state)))
+    error = selection_error(replace(state, head=mute(state)), loop.config)
 
     bounds = binomtest(wrong, len(rows), alternative="greater").proportion_ci(0.9, method="wilson")
     assert error == pytest.approx(bounds.low)

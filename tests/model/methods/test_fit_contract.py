@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from model.adapters import add_adapters, freeze_layers, merge_adapters
 from model.config import FitConfig, MethodsConfig, TaskConfig
@@ -130,10 +131,29 @@ class TestEveryConfiguredMethod:
 
     @pytest.mark.parametrize("part", ["lora", "last-layer"])
     def test_it_works_where_a_part_is_fitted(self, name: str, part: str, encoder: Encoder) -> None:
+        """Or it says that it does not: adapters leave alone the weights that some methods hold."""
         _needs(part)
+        if part == "lora" and name in ("ewc", "l2sp", "pruning"):
+            with pytest.raises(ValidationError, match=f"methods.{name}.*switch one off"):
+                fitted(encoder, champion(encoder), methods={name: {}}, **FITS[part])
+            return
         done = fitted(encoder, champion(encoder), methods={name: {}}, **FITS[part])
         assert all(np.isfinite(done.report.losses))
         assert np.isfinite(done.encoder.features(TEXTS[:3])).all()
+
+
+@pytest.mark.parametrize("part", [{"frozen_layers": 1}, {"trained_layers": 1}], ids=repr)
+def test_adapters_leave_frozen_layers_as_they_are(part: dict[str, Any], encoder: Encoder) -> None:
+    pytest.importorskip("peft")
+    done = fitted(encoder, champion(encoder), lora_rank=4, **part)
+    before = dict(encoder.module.named_parameters())
+    changed = {
+        name
+        for name, after in done.encoder.module.named_parameters()
+        if not torch.equal(after, before[name])
+    }
+    assert changed
+    assert all("layer.1." in name for name in changed), changed
 
 
 @pytest.mark.parametrize("fit", [{"frozen_layers": 1}, {"trained_layers": 1}], ids=repr)
@@ -198,3 +218,17 @@ def test_an_encoder_with_merged_adapters_is_exported(encoder: Encoder) -> None:
     graph = encoder_graph(export_template(done), done)
     found = ParityProver(graph, done.tokenizer_json, threads=1).features(TEXTS)
     np.testing.assert_allclose(found, done.features(TEXTS), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"methods": {"pruning": {}, "fusion": {}}}, "pruning reaches its sparsity.*fusion"),
+        ({"methods": {"pruning": {}}, "fit": {"early_stop": 1}}, "pruning.*early_stop"),
+        ({"methods": {"ewc": {}}, "method": "finetune"}, "finetune draws none"),
+    ],
+    ids=["pruning-fusion", "pruning-early-stop", "ewc-finetune"],
+)
+def test_what_would_undo_another_setting_is_refused(config: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        TaskConfig.model_validate(config)
