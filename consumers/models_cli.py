@@ -14,11 +14,13 @@ from consumers.options import (
     Servers,
     Store,
     TaskArgument,
+    Who,
     say_progress,
     settings_of,
     with_training,
 )
 from consumers.version_tables import facts, rounds_table
+from consumers.who import this_user
 from model.artifacts import ArtifactStore
 from model.errors import NotFoundError, RejectError
 from model.lineage import Lineage, LineageEntry, no_lineage, tasks_in
@@ -30,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="What was learned, from what, and why it serves.",
 )
+
+NO_REASON = "no reason given"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the lineage entries as JSON lines.")]
 
@@ -138,8 +142,8 @@ def rollback(
         int | None, typer.Argument(help="Version to restore. Default: the one before what serves.")
     ] = None,
     *,
-    who: Annotated[str, typer.Option("--who", help="Who asks for it.")],
-    why: Annotated[str, typer.Option("--why", help="The reason, for the lineage.")],
+    who: Who = None,
+    why: Annotated[str, typer.Option("--why", help="The reason, for the lineage.")] = NO_REASON,
     config: Annotated[
         Path | None, typer.Option(help="YAML file with `defaults` and `tasks`. Default: none.")
     ] = None,
@@ -155,7 +159,7 @@ def rollback(
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
     rolling: Any = with_training("consumers.rollback", "a rollback")
     entry, fault = rolling.roll_back(
-        settings, task, version, who=who, why=why, progress=say_progress()
+        settings, task, version, who=who or this_user(), why=why, progress=say_progress()
     )
     typer.echo(f"{task}: entry {entry.sequence} serves; {entry.evaluation.reason}")
     if fault is not None:

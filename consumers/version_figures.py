@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from schemas.evaluation import EvaluationEvent
+from schemas.evaluation import EvaluationEvent, Transfer
 from schemas.metrics import ClassificationMetrics
 
 CONFUSIONS = 5
@@ -23,8 +23,20 @@ def figures(found: EvaluationEvent) -> list[tuple[str, str]]:
         ("calibration error", line(lambda held: held.calibration_error)),
         ("log loss", line(lambda held: held.log_loss)),
         ("negative flips", _number(candidate.negative_flip_rate if candidate else None)),
+        ("over rounds", _transfer(found.transfer)),
         ("worst confusions", "\n".join(worst_confusions(candidate)) if candidate else "-"),
     ]
+
+
+def _transfer(found: Transfer | None) -> str:
+    """Over the rounds whose held-out records are measured apart."""
+    if found is None:
+        return "-"
+    return (
+        f"average accuracy {found.average_accuracy:.3f} of {len(found.windows)}, forgetting "
+        f"{found.forgetting:.3f}, transfer backward {found.backward_transfer:+.3f}, forward "
+        f"{found.forward_transfer:.3f}"
+    )
 
 
 def worst_confusions(metrics: ClassificationMetrics) -> list[str]:

@@ -1,12 +1,13 @@
 """What a round looks like on a terminal: one line in a table of rounds, or all its facts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from consumers.version_figures import figures
 from model.lineage import LineageEntry
+from model.plan import Adjustment
 from schemas.evaluation import Comparison
 
 
@@ -51,7 +52,9 @@ def facts(entry: LineageEntry) -> list[tuple[str, str]]:
         ("prequential", _share(found.prequential_accuracy)),
         ("new", _compared(found.new)),
         ("old", _compared(found.old)),
+        ("evidence", found.evidence or "-"),
         *figures(found),
+        *_outlook(entry),
         ("labels", ", ".join(entry.labels)),
         ("metrics", ", ".join(f"{k} {v:.4g}" for k, v in sorted(found.metrics.items())) or "-"),
         ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in found.seconds.items())),
@@ -63,6 +66,31 @@ def facts(entry: LineageEntry) -> list[tuple[str, str]]:
         ("seed", str(entry.seed)),
         ("committed at", entry.created_at.isoformat()),
     ]
+
+
+def _outlook(entry: LineageEntry) -> Iterator[tuple[str, str]]:
+    """What the round leaves for the next ones."""
+    changes = entry.plan.changes if entry.plan else ()
+    yield "next fit", "\n".join(map(_change, changes)) or "as configured"
+    drift = entry.evaluation.drift
+    yield (
+        "drift",
+        f"since record {drift.since_record}: errors {drift.error_before:.3f} > "
+        f"{drift.error_after:.3f}"
+        if drift
+        else "-",
+    )
+    trial, anchor = entry.trial, entry.anchor
+    yield "on trial", f"the encoder of {trial.refreshed} beside {trial.version}" if trial else "-"
+    yield "tested beside", f"version {anchor.version}" if anchor else "-"
+
+
+def _change(change: Adjustment) -> str:
+    before, after = (
+        "as configured" if value is None else f"{value:.4g}"
+        for value in (change.before, change.after)
+    )
+    return f"{change.field} {before} > {after}: {change.reason}"
 
 
 def _forgot(entry: LineageEntry) -> str:

@@ -7,7 +7,8 @@ from model.lineage import EncoderRef, Lineage, LineageEntry
 from model.outlook import drift_event
 from model.state import TaskState
 from model.stopwatch import Stopwatch
-from schemas.evaluation import EvaluationEvent
+from model.transfer_so_far import transfer_after
+from schemas.evaluation import EvaluationEvent, Outcome
 from schemas.model_version import Artifact, ModelVersion
 
 
@@ -42,7 +43,13 @@ def evaluation_event(
         prequential_accuracy=findings.prequential_accuracy,
         new=findings.new,
         old=findings.old,
+        evidence=findings.evidence,
         slices=findings.slices,
+        transfer=transfer_after(
+            before.tip.evaluation.transfer if before.tip else None,
+            findings.slices,
+            served_on=findings.outcome is not Outcome.PROMOTED,
+        ),
         champion_metrics=findings.champion_metrics,
         candidate_metrics=findings.candidate_metrics,
         metrics=metrics,

@@ -2,8 +2,8 @@
 
 from model.choice import Choice, choose_head
 from model.config import HeadConfig
-from model.evidence import evidence
 from model.head import LinearHead
+from model.horizon import held_out
 from model.state import TaskState
 from model.statistics import Statistics
 
@@ -23,7 +23,7 @@ def solve_candidate(
             not where the encoder has changed.
     """
     index = state.label_index()
-    selection = evidence(state, "select", config)
+    selection = held_out(state, "select", config)
     features = state.holdout_features(selection)
     truth = [index[row.label] for row in selection]
     champion = state.head if keep_form else None

@@ -17,8 +17,8 @@ from model.data import Progress, Record
 from model.due import plan_after
 from model.encoder import Features
 from model.errors import NotFiniteError
-from model.evidence import evidence
 from model.head import LinearHead
+from model.horizon import held_out
 from model.methods import methods_of
 from model.refit import MOST_SELECTION_RECORDS, Refitted, refitted
 from model.selection import selection_error
@@ -133,7 +133,7 @@ class _Exam:
         start, index = initial_head(state, config.head), state.label_index()
         live = np.flatnonzero(state.statistics.counts > 0)
         known = set(live.tolist())
-        rows = [r for r in evidence(state, "select", config.head) if index[r.label] in known]
+        rows = [r for r in held_out(state, "select", config.head) if index[r.label] in known]
         rows = rows[-MOST_SELECTION_RECORDS:]
         if start is None or len(live) < 2 or len(rows) < MIN_TEMPERATURE_RECORDS:
             return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,11 @@ from model.anchor import against
 from model.answers import Answers, Scored
 from model.config import TaskConfig
 from model.encoder import Features
-from model.evidence import evidence, has_horizon
 from model.gate import Paired, decide, decide_first, obeyed
 from model.head import LinearHead
 from model.holdout import HoldoutRow
 from model.holdout_slices import first_seen, slice_accuracies
+from model.horizon import has_horizon, held_out
 from model.state import TaskState, stacked
 from model.statistics import Statistics
 from schemas.evaluation import Comparison, Outcome, SliceAccuracy
@@ -31,6 +32,7 @@ class Judgement:
     reason: str
     new: Comparison
     old: Comparison
+    evidence: Literal["sufficient", "insufficient"]
     slices: tuple[SliceAccuracy, ...]
     metrics: dict[str, float]
     champion_metrics: ClassificationMetrics | None
@@ -116,6 +118,7 @@ def judge(
         reason=decision.reason,
         new=decision.new,
         old=decision.old,
+        evidence=decision.evidence,
         slices=slice_accuracies(
             rows,
             champion_right=evidence.champion_right,
@@ -134,7 +137,7 @@ def judge(
 
 def _judging(state: TaskState, statistics: Statistics, config: TaskConfig) -> list[HoldoutRow]:
     """The judge records, less those of labels whose last learned record left the horizon."""
-    rows = evidence(state, "judge", config.head)
+    rows = held_out(state, "judge", config.head)
     if not has_horizon(config.head):
         return rows
     index, counts = state.label_index(), statistics.counts

@@ -42,6 +42,7 @@ class Findings:
     prequential_accuracy: float | None = None
     new: Comparison = _NOTHING
     old: Comparison = _NOTHING
+    evidence: Literal["sufficient", "insufficient"] | None = None
     slices: tuple[SliceAccuracy, ...] = ()
     champion_metrics: ClassificationMetrics | None = None
     candidate_metrics: ClassificationMetrics | None = None
@@ -82,6 +83,7 @@ class Findings:
             reason=found.reason,
             new=found.new,
             old=found.old,
+            evidence=found.evidence,
             slices=found.slices,
             champion_metrics=found.champion_metrics,
             candidate_metrics=found.candidate_metrics,

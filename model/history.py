@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from model.lineage import LineageEntry
+from model.transfer_so_far import WINDOW
 from schemas.evaluation import Comparison, Outcome, SliceAccuracy
 
-_WINDOW = "window:"
 _SERVES = (Outcome.PROMOTED, Outcome.FORGOTTEN)
 
 
@@ -65,9 +65,9 @@ def remembering(entries: Iterable[LineageEntry]) -> Remembering:
 
 def _by_window(entry: LineageEntry) -> dict[int, float]:
     found = {
-        int(held.name.removeprefix(_WINDOW)): _of_what_serves(entry, held)
+        int(held.name.removeprefix(WINDOW)): _of_what_serves(entry, held)
         for held in entry.evaluation.slices
-        if held.name.startswith(_WINDOW)
+        if held.name.startswith(WINDOW)
     }
     return {window: accuracy for window, accuracy in found.items() if accuracy is not None}
 

@@ -86,7 +86,8 @@ def head_graph(
 
     What all labels have in common is taken out of weight and bias first: the softmax does not see
     it, and a discriminant's large common part would cost the digits of float32 that tell the labels
-    apart.
+    apart. Of the bias the largest is taken, not the mean: a label without records lies 10^4 below,
+    and would lift the others to where float32 has no digits left.
 
     Args:
         weight: (C, D), or (C, D + P) where projected.
@@ -94,7 +95,9 @@ def head_graph(
         temperature: above 0.
         projection: what expands the features.
     """
-    weights = _centred(weight)
+    wide = np.asarray(weight, dtype=np.float64), np.asarray(bias, dtype=np.float64)
+    weights = (wide[0] - wide[0].mean(axis=0)).astype(np.float32)
+    biases = (wide[1] - wide[1].max()).astype(np.float32)
     num_labels, width = weights.shape
     dim = width - (projection.size if projection else 0)
     expanded, nodes, constants = _expansion(projection)
@@ -111,7 +114,7 @@ def head_graph(
         [
             *constants,
             numpy_helper.from_array(weights, "weight"),
-            numpy_helper.from_array(_centred(bias), "bias"),
+            numpy_helper.from_array(biases, "bias"),
             numpy_helper.from_array(np.array(temperature, dtype=np.float32), "temperature"),
         ],
     )
@@ -228,9 +231,3 @@ class ParityProver:
         except (ArtifactRefusedError, NotFiniteError) as error:
             msg = f"a follower would refuse the exported head: {error}"
             raise ParityError(msg, largest=float("inf")) from error
-
-
-def _centred(values: ArrayLike) -> NDArray[np.float32]:
-    """Minus the mean over the labels, in float64 on the way."""
-    exact = np.asarray(values, dtype=np.float64)
-    return cast("NDArray[np.float32]", (exact - exact.mean(axis=0)).astype(np.float32))

@@ -6,8 +6,8 @@ import numpy as np
 
 from model.config import TaskConfig
 from model.data import Progress, Record
-from model.evidence import evidence
 from model.fit import Champion, FitReport, Refitted, fit_encoder
+from model.horizon import held_out
 from model.methods import methods_of
 from model.methods.base import Selection, newest_and_older
 from model.methods.importance import leverages, losses
@@ -71,7 +71,7 @@ def _champion(state: TaskState) -> Champion | None:
 
 def _selection(state: TaskState, config: TaskConfig) -> Selection | None:
     index, learned = state.label_index(), state.statistics.counts > 0
-    rows = [r for r in evidence(state, "select", config.head) if learned[index[r.label]]]
+    rows = [r for r in held_out(state, "select", config.head) if learned[index[r.label]]]
     rows = rows[-MOST_SELECTION_RECORDS:]
     if not rows:
         return None

@@ -10,10 +10,10 @@ import numpy as np
 from model.config import TaskConfig
 from model.encoder import Features
 from model.evaluate import answers, learned_labels, recent_from
-from model.evidence import evidence
 from model.gain import NOTHING, Gain
 from model.head import LinearHead
 from model.holdout import HoldoutRow
+from model.horizon import held_out
 from model.intervals import proportion_lower_bound
 from model.state import TaskState, stacked
 
@@ -70,4 +70,4 @@ def selection_gain(
 def _rows(state: TaskState, config: TaskConfig) -> list[HoldoutRow]:
     """Those whose label the champion has learned."""
     known = set(learned_labels(state))
-    return [row for row in evidence(state, "select", config.head) if row.label in known]
+    return [row for row in held_out(state, "select", config.head) if row.label in known]

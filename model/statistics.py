@@ -18,8 +18,7 @@ from model.projection import projection_of, refuse_another
 
 FloatArray = NDArray[np.float64]
 
-# What is left of a count after all of its records were subtracted again is rounding below this
-# share of it.
+# What is left of a count after all of its records were subtracted again is rounding below this.
 _ROUNDING = 1e-9
 
 
@@ -144,8 +143,9 @@ class Statistics:
         """
         mine, theirs = self._aligned(other)
         counts = mine.counts - theirs.counts
-        # In proportion, and only where any were taken: what has decayed to very little is not gone.
-        gone = (theirs.counts > 0) & (np.abs(counts) <= _ROUNDING * mine.counts)
+        # Only where any were taken: a label that has decayed to as little is not gone.
+        small = np.abs(counts) <= _ROUNDING * np.maximum(1.0, mine.counts)
+        gone = (theirs.counts > 0) & small
         if np.any(counts[~gone] < 0):
             label = int(np.argmin(counts))
             raise ValueError(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from model.choice import MIN_TEMPERATURE_RECORDS, choose_head
 from model.config import HeadConfig
-from model.evidence import evidence
 from model.head import LinearHead
+from model.horizon import held_out
 from model.state import TaskState
 from model.temperature import fit_temperature
 
@@ -63,7 +63,7 @@ def initial_head(state: TaskState, config: HeadConfig) -> LinearHead | None:
     live = np.flatnonzero(state.statistics.counts > 0)
     if len(live) < 2:
         return None
-    index, rows = state.label_index(), evidence(state, "select", config)
+    index, rows = state.label_index(), held_out(state, "select", config)
     solved = choose_head(
         state.statistics.plain(),
         state.holdout_features(rows),
@@ -88,7 +88,7 @@ def calibrated(head: LinearHead, state: TaskState, config: HeadConfig) -> Linear
     index = state.label_index()
     live = np.flatnonzero(state.statistics.counts > 0)
     known = set(live.tolist())
-    rows = [row for row in evidence(state, "select", config) if index[row.label] in known]
+    rows = [row for row in held_out(state, "select", config) if index[row.label] in known]
     if len(live) < 2 or len(rows) < MIN_TEMPERATURE_RECORDS:
         return head
     logits = head.logits(state.holdout_features(rows))[:, live]

@@ -50,6 +50,44 @@ class SliceAccuracy(BaseModel):
     candidate: Fraction
 
 
+class WindowAccuracy(BaseModel):
+    """Accuracy of what served, on the held-out records of one round, over the rounds so far."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: Count
+    """Sequence of the round that brought the records."""
+    before: Fraction | None = None
+    """Of the champion before they were learned; None where nothing served yet."""
+    first: Fraction
+    """After that round."""
+    best: Fraction
+    """The highest so far."""
+    now: Fraction
+
+
+class Transfer(BaseModel):
+    """The accuracy matrix over rounds, as far as one row and what came before it tell.
+
+    R[i, j] is the accuracy after round i on the held-out records that round j brought
+    (Lopez-Paz and Ranzato 2017); the rows of earlier rounds are in their own events.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    windows: tuple[WindowAccuracy, ...]
+    """By round; those that have a slice of their own (24 at most)."""
+    average_accuracy: Fraction
+    """Mean of `now`."""
+    forgetting: float
+    """Mean of `best - now` over all windows but the newest (Chaudhry et al. 2018); never below 0,
+    since `now` is among what was best."""
+    backward_transfer: float
+    """Mean of `now - first` over all but the newest."""
+    forward_transfer: float
+    """Mean of `before`, where something served: what earlier rounds were worth to later ones."""
+
+
 class RecordCounts(BaseModel):
     """The books of one round: every record of its windows is in exactly one of these."""
 
@@ -106,7 +144,12 @@ class EvaluationEvent(Event):
     """Champion on the whole window before anything was learned from it (Gama et al. 2013)."""
     new: Comparison
     old: Comparison
+    evidence: Literal["sufficient", "insufficient"] | None = None
+    """Whether the records could tell, where the gate was asked; `insufficient_evidence` of its
+    config decides where they could not."""
     slices: tuple[SliceAccuracy, ...] = ()
+    transfer: Transfer | None = None
+    """Of the last round that measured slices; None until one has."""
     champion_metrics: ClassificationMetrics | None = None
     """On the judge records whose label it knows, new and old; None where nothing served yet."""
     candidate_metrics: ClassificationMetrics | None = None

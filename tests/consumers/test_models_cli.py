@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
 from consumers.models_cli import UnknownTaskError, app
+from consumers.who import this_user
 from model.config import GateConfig
 from model.errors import ConfigError
 from model.standalone import ExportRefusedError
@@ -149,6 +150,9 @@ def test_rollback_writes_an_entry_and_says_that_no_broker_heard_of_it(
     assert tip is not None
     assert (tip.kind, tip.serving) == ("rollback", 2)
     assert "not announced (nobody answers); the train role announces it" in shown
+
+    shown = run("rollback", TASK, "1", store=loop.store.uri)  # as short as it goes
+    assert f"{this_user()} rolled version 2 back to version 1: no reason given" in shown
 
 
 @pytest.fixture(scope="module")

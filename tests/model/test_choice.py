@@ -40,6 +40,19 @@ def test_with_few_selection_records_the_defaults_stay() -> None:
     assert (forced.form, forced.penalty) == ("ridge", 5.0)
 
 
+def test_what_is_fixed_in_the_config_is_not_chosen() -> None:
+    features, labels = blobs(400)
+    stats, chosen = stats_of(features, labels), blobs(300, seed=1)
+    held = Choice("discriminant", 0.3)
+    for config in (
+        HeadConfig(choose=False, shrinkage=0.9),
+        HeadConfig(choose=False, form="ridge", penalty=7.0),
+    ):
+        head = choose_head(stats, *chosen, config=config, incumbent=held)
+        assert head.penalty in (0.9, 7.0)
+        assert head.temperature != 1.0
+
+
 def test_projected_features_take_over_where_the_boundary_bends() -> None:
     # The label is the sign of a product of two features: no linear head on plain features can tell.
     rng = np.random.default_rng(4)

@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +207,18 @@ def test_a_template_of_another_architecture_is_refused(
     other.module = Pooled(torch.nn.Linear(2, 2), "mean")
     with pytest.raises(ExportError, match="no parameter"):
         encoder_graph(template, other)
+
+
+def test_a_label_without_records_costs_the_others_no_digits() -> None:
+    """It lies 10^4 below them; a ridge's temperature makes each lost digit ten times as large."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 6)).astype(np.float32)
+    stats = Statistics.of(features, rng.integers(0, 2, 60), num_labels=3)
+    head = replace(solve_discriminant(stats, shrinkage=0.3), temperature=0.05)
+    graph = head_graph(head.weight, head.bias, head.temperature)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    found = session.run(["scores"], {"features": features})[0]
+    np.testing.assert_allclose(found, head.scores(features), atol=1e-5)
 
 
 def test_the_head_graph_is_a_softmax_at_a_temperature() -> None:

@@ -177,3 +177,17 @@ def test_truncated_bytes_are_refused(kept: int) -> None:
 def test_tensors_that_are_no_statistics_are_refused(tensors: dict[str, np.ndarray]) -> None:
     with pytest.raises(ArtifactRefusedError):
         Statistics.from_bytes(safetensors.save(tensors))
+
+
+def test_a_label_that_has_decayed_to_very_little_outlives_the_subtraction_of_another() -> None:
+    features, labels = batch(40)
+    faded = Statistics.of(features, labels, num_labels=NUM_LABELS).decayed(40.0)
+    fresh = faded.add(features[:2], [0, 1])
+
+    left = fresh.subtract(features[:1], [0])
+
+    assert 0 < faded.counts[2] < 1e-9
+    assert left.counts[2] == faded.counts[2]
+    np.testing.assert_array_equal(left.sums[2], faded.sums[2])
+    weights = np.full(40, 2.0**-40)
+    assert left.subtract(features[1:2], [1]).subtract(features, labels, weights).num_records == 0

@@ -1,4 +1,7 @@
-"""Which held-out records still say something: those inside the horizon of what is learned."""
+"""Which held-out records still say something: those inside the horizon of what is learned.
+
+The rest would keep alive what is meant to be forgotten.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,14 +15,13 @@ from model.journal import Row
 from model.state import TaskState
 
 
-def evidence(
+def held_out(
     state: TaskState, part: Literal["select", "judge"], config: HeadConfig
 ) -> list[HoldoutRow]:
     """The held-out records that may choose, or those that judge.
 
     A record that was held out in a round of which nothing is learned any more, or before the
-    configured days, or before a drift after which the regime before it was forgotten, would speak
-    for what is meant to be forgotten.
+    configured days, or before a drift after which the regime before it was forgotten, is left out.
 
     Args:
         state: its holdout, and the journal whose rows are learned.
