@@ -3,6 +3,8 @@
 `FRESHET_DEVICE=cuda pytest tests/model` runs every other test of learning on the card too.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from model.device import environment_of, resolve_device
 from model.encoder import Encoder
 from model.fit import Refitted, fit_encoder
 from model.onnx_export import ParityProver, encoder_graph, export_template
-from tests.model.tiny import LABELS, labeled_texts
+from tests.model.tiny import LABELS, labeled_texts, write_tiny_encoder
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -64,7 +66,21 @@ def test_a_fit_ends_where_the_processors_ends(on_cpu: Encoder, on_card: Encoder)
 def test_the_same_seed_gives_the_same_weights_bit_by_bit(
     precision: str, dropout: float, on_card: Encoder
 ) -> None:
-    first, second = (_fit(on_card, precision=precision, dropout=dropout) for _ in range(2))
+    _assert_same(*(_fit(on_card, precision=precision, dropout=dropout) for _ in range(2)))
+
+
+def test_so_it_does_on_texts_longer_than_a_block_of_keys(tmp_path: Path) -> None:
+    """There fused attention adds up in an order of its own."""
+    base = write_tiny_encoder(tmp_path / "base", positions=512)
+    config = EncoderConfig(base_model=str(base), max_tokens=512)
+    encoder = Encoder.load(base, config=config, device="cuda")
+    long = [f"{text} " * 30 for text in TEXTS]
+    assert max(map(len, encoder.tokenize(long))) > 256
+    fits = (fit_encoder(encoder, long, TARGETS, len(LABELS), config=FIT, seed=1) for _ in range(2))
+    _assert_same(*fits)
+
+
+def _assert_same(first: Refitted, second: Refitted) -> None:
     assert first.encoder.files() == second.encoder.files()
     assert first.head.to_bytes() == second.head.to_bytes()
 

@@ -30,14 +30,20 @@ LABELS = ("down", "flat", "up")
 _MEANINGS = {"down": "fell shrank sank halved", "flat": "stayed", "up": "rose grew jumped doubled"}
 
 
-def write_tiny_encoder(folder: Path, *, seed: int = 0, dropout: float = 0.1) -> Path:
-    """Write a base model into `folder` as transformers does: 2 layers, 32 wide, 64 positions."""
+def write_tiny_encoder(
+    folder: Path, *, seed: int = 0, dropout: float = 0.1, positions: int = 64
+) -> Path:
+    """Write a base model into `folder` as transformers does: 2 layers, 32 wide."""
     tokens = dict.fromkeys((*SPECIAL, *PIECES, *WORDS))  # "a" is a piece and a word
     vocabulary = {token: index for index, token in enumerate(tokens)}
     folder.mkdir(parents=True, exist_ok=True)
     _tokenizer(vocabulary).save(str(folder / "tokenizer.json"))
     special = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), SPECIAL, strict=False))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 64, **special}
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": positions,
+        **special,
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     config = transformers.BertConfig(
         vocab_size=len(vocabulary),
@@ -45,7 +51,7 @@ def write_tiny_encoder(folder: Path, *, seed: int = 0, dropout: float = 0.1) -> 
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=64,
-        max_position_embeddings=64,
+        max_position_embeddings=positions,
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
         initializer_range=0.2,  # wide, so that random features tell texts apart
