@@ -35,7 +35,7 @@ def read_again(state: TaskState, lineage: Lineage, log: Log, *, config: TaskConf
     """The records that increments learned, newest rounds first until the budget is met.
 
     What the log does not give (retention has deleted it, or `read_log` forbids to read behind the
-    last refresh) comes from the replay memory. Behind the budget only labels of which it holds too
+    newest round) comes from the replay memory. Behind the budget only labels of which it holds too
     few are read on, so that none is lost. A record counts once: of an id that the journal knows the
     record that it names, which a repeat does not change, else the newest. Held-out texts are left
     out by the hash that held them out, and so is what is denied.
@@ -94,15 +94,15 @@ def _rounds(
 ) -> Iterator[tuple[LineageEntry, Mapping[str, int]]]:
     """The rounds whose spans may be read, newest first, each with what was trained through before.
 
-    Without the log those since the last refresh that fitted: what came before it is gone.
+    Without the log the newest of them alone: what came before it is gone.
     """
     for entry, before in pairwise(chain(lineage.back_from(tip), (None,))):
         if entry is None:
             return
-        if not read_log and entry.kind == "refresh" and entry.outcome in _FITTED:
-            return
         if _taught(entry, tip):
             yield entry, before.trained_through if before else {}
+            if not read_log:
+                return
 
 
 def _read(log: Log, task: str, span: Span, lost: list[Span]) -> list[Record]:
@@ -119,9 +119,6 @@ def left_of(log: Log, task: str, span: Span) -> list[Record]:
         return log.read(task, span, strict=False)
     except SpanDeletedError:
         return []  # deleted while it was being read
-
-
-_FITTED = (Outcome.PROMOTED, Outcome.REJECTED)
 
 
 class _Budget:
