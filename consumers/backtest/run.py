@@ -3,12 +3,12 @@
 import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from rich.console import Console
 
 from consumers.backtest.display import Display
 from consumers.backtest.options import BacktestOptions
+from consumers.backtest.places import check_plots, check_report
 from consumers.backtest.plan_files import chosen_plans
 from consumers.backtest.slicing import make_slices
 from consumers.backtest.table import advice, by_slice, comparison
@@ -22,7 +22,6 @@ from model.backtest.report import BacktestReport, PlanReport, SliceReport
 from model.backtest.run import Machine, run_plan
 from model.backtest.stream import Slice, stream_of
 from model.device import cap_threads
-from model.errors import ConfigError
 
 _SAMPLE_SECONDS = 0.5
 
@@ -35,9 +34,11 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
         ConfigError: a plan or an option cannot work; told before anything runs.
         DatasetError: a file cannot be used; told before anything runs.
     """
-    _check_writable(options.report)
+    if options.report is not None:
+        check_report(options.report)
     pictures = None
     if options.plots is not None:
+        check_plots(options.plots)
         # Needs matplotlib: whether it is there is told before anything runs.
         pictures = importlib.import_module("consumers.backtest.pictures")
     report = compared(options, settings, console)
@@ -151,8 +152,3 @@ def _slice(each: Slice) -> SliceReport:
         test_records=len(each.test),
         labels=list(dict.fromkeys(text.label for text in each.train)),
     )
-
-
-def _check_writable(report: Path | None) -> None:
-    if report is not None and not report.parent.is_dir():
-        raise ConfigError(f"--report is {report}: there is no folder {report.parent}")

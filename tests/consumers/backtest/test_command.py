@@ -117,14 +117,25 @@ def test_a_task_s_name_that_cannot_be_one_is_an_error(folder: Path) -> None:
     assert "'My Task'" in told
 
 
-def test_a_report_that_cannot_be_written_is_told_before_anything_runs(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "place", "why"),
+    [
+        ("--report", "no/out.json", "there is no folder"),
+        ("--report", "encoder", "a folder: give a file"),
+        ("--report", "x" * 300, "cannot be written: File name too long"),
+        ("--plots", "first.jsonl", "a file: give a folder"),
+        ("--plots", "first.jsonl/pictures", "cannot be written: Not a directory"),
+    ],
+)
+def test_results_that_cannot_be_written_are_told_before_anything_runs(
+    option: str, place: str, why: str, folder: Path
+) -> None:
     status, told = run(
-        folder / "first.jsonl", "--compare", "head", "--report", folder / "no" / "out.json",
-        folder=folder,
-    )  # fmt: skip
+        folder / "first.jsonl", "--compare", "head", option, folder / place, folder=folder
+    )
 
-    assert status == 2
-    assert "there is no folder" in told
+    assert status == 2, told
+    assert why in told
     assert "begins" not in told
 
 
