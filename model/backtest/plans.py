@@ -2,7 +2,9 @@
 
 `naive` and `replay` are the baselines of the field, fitted after every window with the full encoder
 and a trained softmax head; they record what the gate says without obeying it, and neither feedback
-nor the monitor helps them.
+nor the monitor helps them. They keep the task's encoder, learning rates, batch size and epochs, but
+none of its methods, frozen layers, adapters, early stops and budgets: `naive` is plain fine-tuning
+whatever the task does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from model.config import TaskConfig
+from model.config import FitConfig, MethodsConfig, RefreshConfig, TaskConfig
 from model.errors import ConfigError
 from model.methods import plans as methods
 
@@ -112,16 +114,23 @@ def _overrides(name: str, options: PlanOptions) -> Overrides:
 def _baseline(options: PlanOptions, *, method: str, memory: int) -> Overrides:
     """Fine-tuning after every window, on the window alone or with as many from the memory."""
     refresh = {"enabled": True, "newest_records": options.window, "replay_share": 0.5}
+    refresh |= _defaults(RefreshConfig(), "budget_sample_steps", "budget_seconds")
     own: Overrides = {
         "method": method,
         "head": {"form": "softmax"},
         "refresh": refresh,
+        "fit": _defaults(FitConfig(), "frozen_layers", "trained_layers", "lora_rank", "early_stop"),
+        "methods": MethodsConfig().model_dump(),
         "gate": {"obey": False},
         # Where a fit forgets, feedback would distil from the champion, the monitor take it back.
         "feedback": {"enabled": False},
         "monitor": {"enabled": False},
     }
     return overlaid([own, _memory_alone(memory)])
+
+
+def _defaults(part: FitConfig | RefreshConfig, *names: str) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in names}
 
 
 def _memory_alone(records: int) -> Overrides:

@@ -9,7 +9,7 @@ from model.backtest.plans import (
     named_plan,
     overlaid,
 )
-from model.config import FitConfig, TaskConfig
+from model.config import FitConfig, MethodsConfig, TaskConfig
 from model.errors import ConfigError
 
 ASKED = PlanOptions(window=300, memory=40)
@@ -68,6 +68,29 @@ def test_the_baselines_fit_a_softmax_head_every_window_without_log_or_gate(
     assert config.refresh.newest_records == 300
     assert not config.feedback.enabled
     assert not config.monitor.enabled
+
+
+@pytest.mark.parametrize("name", ["naive", "replay"])
+def test_the_baselines_take_learning_rate_batches_and_epochs_of_the_task_and_no_help(
+    name: str,
+) -> None:
+    kept: dict[str, Any] = {"learning_rate": 3e-5, "batch_size": 8, "epochs": 3}
+    config = TaskConfig.model_validate(
+        {
+            "methods": {"distillation": {}, "fusion": {"alphas": [0.5]}},
+            "fit": {
+                **kept, "frozen_layers": 4, "trained_layers": 2, "lora_rank": 8, "early_stop": 2,
+            },
+            "refresh": {"budget_sample_steps": 100, "budget_seconds": 3.0},
+        }
+    )  # fmt: skip
+    baseline = named_plan(name, config, ASKED).config
+
+    assert baseline.methods == MethodsConfig()
+    assert baseline.fit == FitConfig(**kept)
+    assert baseline.refresh.budget_sample_steps is None
+    assert baseline.refresh.budget_seconds is None
+    assert named_plan("default", config, ASKED).config.methods == config.methods
 
 
 def test_without_the_log_every_plan_has_the_memory_and_naive_still_none() -> None:
