@@ -79,13 +79,17 @@ def load_dataset(
     """
     rows: list[Row] = []
     bad: list[BadRow] = []
-    for row in read_rows(path, columns=columns or Columns(), task=task, keep=keep):
+    columns = columns or Columns()
+    for row in read_rows(path, columns=columns, task=task, keep=keep):
         (rows if isinstance(row, Row) else bad).append(row)  # type: ignore[arg-type]
     if not rows:
         first = f"; the first fault is in line {bad[0].line}: {bad[0].problem}" if bad else ""
         raise DatasetError(f"{path}: no row can be used, of {len(bad)}{first}")
     if order == "time" and all(row.labeled.event_time is None for row in rows):
-        raise DatasetError(f"{path}: no row has a time to be ordered by")
+        raise DatasetError(
+            f"{path}: no row has a time to be ordered by in the column {columns.event_time!r}; "
+            "--time-column names another"
+        )
     return Dataset(path, tuple(in_stream_order(rows, seed=seed, order=order)), tuple(bad))
 
 

@@ -58,7 +58,7 @@ def backtest(
             "--slice",
             metavar="FIELD|time:N",
             help="Split one file: by a field's values, in order of first appearance, or into N "
-            "equal parts by time.",
+            "equal parts by time (with --order given as the rows stand there).",
         ),
     ] = None,
     test: Annotated[
@@ -66,8 +66,8 @@ def backtest(
         typer.Option(
             _TEST,
             metavar="FILE...",
-            help="Test sets, one for each slice in their order or one for all; takes every file "
-            "that follows.",
+            help="Test sets, one for each slice in their order or one for all, split as --slice "
+            "splits where its rows have the field; takes every file that follows.",
         ),
     ] = None,
     window: Annotated[int, typer.Option(min=2, help="Records in a window.")] = 500,

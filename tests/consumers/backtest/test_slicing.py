@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from consumers.backtest.slicing import Sliced, SliceOptions, make_slices
-from consumers.dataset_files import DatasetError
+from consumers.dataset_files import Columns, DatasetError
 from model.errors import ConfigError
 
 Fields = dict[str, Any]
@@ -92,8 +92,6 @@ def test_a_field_splits_one_file_in_order_of_first_appearance(tmp_path: Path) ->
 def test_a_field_of_any_name_splits_and_a_known_one_is_found_in_its_own_column(
     tmp_path: Path,
 ) -> None:
-    from consumers.dataset_files import Columns
-
     held = [*rows(10, who="ann", mood="x"), *rows(10, who="bob", mood="y")]
     path = a_file(tmp_path / "a.jsonl", held)
 
@@ -119,6 +117,67 @@ def test_time_slices_are_equal_parts_in_time_order(tmp_path: Path) -> None:
     assert texts == [row["text"] for row in held]
     assert [len(each.train) for each in made.slices] == [10] * 4
     assert all(len(each.test) == 4 for each in made.slices)
+
+
+def timed(times: Iterable[int], **fields: Any) -> list[Fields]:
+    """A row for each time, in days."""
+    days = list(times)
+    return [
+        {**row, "event_time": 1_700_000_000 + 86_400 * day}
+        for row, day in zip(rows(len(days), **fields), days, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("order", [None, "time"])
+def test_rows_marked_as_test_are_of_the_slice_of_their_time(
+    tmp_path: Path, order: str | None
+) -> None:
+    held = [*timed(range(40)), *timed([-5, 0, 9, 10, 11, 39, 99], split="test")]
+    made = sliced(a_file(tmp_path / "a.jsonl", held), by="time:4", order=order)
+
+    first, second, third, fourth = made.slices
+    assert [len(each.train) for each in (first, second, fourth)] == [10] * 3
+    assert [len(each.test) for each in (first, second, fourth)] == [3, 2, 2]
+    assert not any("'test'" in text.text for text in third.test)
+    assert "no row of 3/4 is marked as test: a seeded 15% of each is held out" in made.notes
+
+
+def test_a_row_marked_as_test_without_a_time_is_of_one_slice_of_time(tmp_path: Path) -> None:
+    held = [*rows(1, split="test"), *timed(range(40)), *timed(range(40), split="test")]
+    made = sliced(a_file(tmp_path / "a.jsonl", held), by="time:4")
+
+    assert sum(len(each.test) for each in made.slices) == 41
+
+
+def test_rows_marked_as_test_are_cut_as_equally_where_the_slices_are_not_of_time(
+    tmp_path: Path,
+) -> None:
+    held = [*timed(range(40)), *rows(8, split="test")]
+    made = sliced(a_file(tmp_path / "a.jsonl", held), by="time:4", order="given")
+
+    assert [len(each.test) for each in made.slices] == [2] * 4
+
+
+def test_without_times_there_are_no_slices_of_time_unless_rows_are_taken_as_they_stand(
+    tmp_path: Path,
+) -> None:
+    path = a_file(tmp_path / "a.jsonl", [{**row, "timestamp": 5} for row in rows(40)])
+
+    with pytest.raises(ConfigError, match=r"'event_time': name another with --time-column, or cut"):
+        sliced(path, by="time:4")
+    with pytest.raises(DatasetError, match=r"'event_time'; --time-column names another"):
+        sliced(path, by="time:4", order="time")
+    assert names(sliced(path, by="time:4", columns=Columns(event_time="timestamp")))
+    tests = a_file(tmp_path / "t.jsonl", rows(4, set="test"))
+    texts = learned_texts(sliced(path, by="time:2", order="given", tests=(tests,)))
+    assert texts == [[row["text"] for row in part] for part in (rows(40)[:20], rows(40)[20:])]
+
+
+def test_slices_of_time_that_are_shuffled_are_told_to_be_by_chance(tmp_path: Path) -> None:
+    path = a_file(tmp_path / "a.jsonl", timed(range(40)))
+
+    assert any("by chance" in note for note in sliced(path, by="time:4", order="shuffle").notes)
+    assert not sliced(path, by="time:4").notes
 
 
 @pytest.mark.parametrize("by", ["time:0", "time:many", "time:"])
