@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from consumers.backtest.table import JOINT
 from model.backtest.plans import BacktestPlan, PlanOptions, known_plans, made_plan, named_plan
 from model.config import TaskConfig
 from model.errors import ConfigError
@@ -15,16 +16,21 @@ _SUFFIXES = {".yaml", ".yml"}
 def chosen_plans(
     names: Iterable[str], config: TaskConfig, options: PlanOptions
 ) -> list[BacktestPlan]:
-    """The plans in the order in which they were named, each once.
+    """The plans in the order in which they were named.
 
     Raises:
-        ConfigError: a name or a file is not a plan, or a configuration cannot work.
+        ConfigError: a name or a file is not a plan, two plans have one name, or a configuration
+            cannot work.
     """
     plans: dict[str, BacktestPlan] = {}
-    for name in dict.fromkeys(names):
+    for name in names:
         plan = _chosen(name, config, options)
         if plan.name in plans or (plan.name != name and plan.name in known_plans()):
-            raise ConfigError(f"two plans are called {plan.name!r}: give the file another name")
+            raise ConfigError(
+                f"two plans are called {plan.name!r}: name each once, and a file unlike any plan"
+            )
+        if plan.name == JOINT:
+            raise ConfigError(f"plan {name}: {JOINT} is what --joint is called: rename the file")
         plans[plan.name] = plan
     return list(plans.values())
 
