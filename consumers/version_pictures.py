@@ -98,18 +98,19 @@ def _learning_curve(entries: Sequence[LineageEntry], name: str, path: Path) -> N
         path,
         title=f"{name}: accuracy of what served after each round",
         x="round",
-        at=curve.rounds,
+        at=dict.fromkeys(lines, curve.rounds),
     )
 
 
 def _forgetting_curves(matrix: Remembering, name: str, path: Path) -> None:
     shown = _spread(matrix.windows, MOST_FORGETTING_CURVES)
+    lines = {f"records of round {window}": _gaps(matrix.curve(window)) for window in shown}
     plots.curves(
-        {f"records of round {window}": _gaps(matrix.curve(window)) for window in shown},
+        lines,
         path,
         title=f"{name}: accuracy on earlier rounds' held-out records",
         x="after round",
-        at=matrix.rounds,
+        at=dict.fromkeys(lines, matrix.rounds),
     )
 
 

@@ -13,6 +13,7 @@ from consumers.column_options import with_columns
 from consumers.console import opened_console
 from consumers.datasets import Order, task_name
 from consumers.settings import load_settings
+from model.backtest.plans import DEFAULT_WINDOW
 from model.errors import ConfigError
 from schemas.base import TASK_NAME
 
@@ -70,7 +71,14 @@ def backtest(
             "splits where its rows have the field; takes every file that follows.",
         ),
     ] = None,
-    window: Annotated[int, typer.Option(min=2, help="Records in a window.")] = 500,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help=f"Records in a window. Default: {DEFAULT_WINDOW}, unless --config or a plan's "
+            "file sets window.records.",
+        ),
+    ] = None,
     compare: Annotated[
         str,
         typer.Option(

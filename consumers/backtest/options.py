@@ -14,7 +14,8 @@ class BacktestOptions:
     compare: tuple[str, ...] = ("default", "naive", "replay")
     """Names of plans, or YAML files."""
     joint: bool = False
-    window: int = 500
+    window: int | None = None
+    """Records in a window; None is what a plan or the task's file sets, else 500."""
     epochs: int | None = None
     memory: int = 500
     no_log: bool = False

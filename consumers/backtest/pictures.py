@@ -28,7 +28,6 @@ def draw(report: BacktestReport, folder: Path) -> list[Path]:
 
 def _prequential(report: BacktestReport, folder: Path) -> Path:
     path = folder / "prequential.svg"
-    first = next(iter(report.plans.values()))
     plots.curves(
         {
             name: [math.nan if value is None else value for value in plan.prequential]
@@ -37,7 +36,9 @@ def _prequential(report: BacktestReport, folder: Path) -> Path:
         path,
         title="Prequential accuracy: each window before it is learned",
         x="records",
-        at=[window.records for window in first.windows],
+        at={
+            name: [window.records for window in plan.windows] for name, plan in report.plans.items()
+        },
     )
     return path
 

@@ -17,7 +17,7 @@ from consumers.settings import Settings, extend_environment
 from consumers.training.worker import REPRODUCIBLE
 from model.backtest.exam import Exam
 from model.backtest.joint import run_joint
-from model.backtest.plans import PlanOptions, named_plan
+from model.backtest.plans import BacktestPlan, PlanOptions, named_plan, window_records
 from model.backtest.report import BacktestReport, PlanReport, SliceReport
 from model.backtest.run import Machine, run_plan
 from model.backtest.stream import Slice, stream_of
@@ -71,7 +71,7 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
     joint, complete = None, True
     config = settings.task(task)
     plans = chosen_plans(options.compare, config, asked)
-    for note in (*sliced.notes, *_coarse(sliced.slices, options.window)):
+    for note in (*sliced.notes, *_coarse(sliced.slices, plans), *_at_once(plans)):
         console.print(note, highlight=False, markup=False)
     stream = stream_of(task, sliced.slices, seed=options.slicing.seed)
     exam = Exam(stream.slices)
@@ -104,7 +104,7 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
     return BacktestReport(
         task=stream.task,
         seed=options.slicing.seed,
-        window=options.window,
+        window=window_records(config, asked),
         slices=[_slice(each) for each in stream.slices],
         plans=reports,
         joint=joint,
@@ -122,8 +122,9 @@ def show(report: BacktestReport, console: Console) -> None:
     console.print(advice(report), highlight=False)
 
 
-def _coarse(slices: Sequence[Slice], window: int) -> list[str]:
+def _coarse(slices: Sequence[Slice], plans: Sequence[BacktestPlan]) -> list[str]:
     """A window that holds the end of one slice and the start of the next blurs what comes of it."""
+    window = max((plan.config.window.records for plan in plans), default=0)
     short = [each.name for each in slices if len(each.train) < window]
     if len(slices) < 2 or not short:
         return []
@@ -135,6 +136,14 @@ def _coarse(slices: Sequence[Slice], window: int) -> list[str]:
             "give a smaller --window to see what is forgotten"
         )
     ]
+
+
+def _at_once(plans: Sequence[BacktestPlan]) -> list[str]:
+    """What a plan that gathers windows is not given."""
+    offline = ", ".join(plan.name for plan in plans if plan.config.mode == "offline")
+    if not offline:
+        return []
+    return [f"a backtest learns each window at once, also where mode is offline: {offline}"]
 
 
 def _watch() -> AbstractContextManager[PeakMemory]:

@@ -19,7 +19,7 @@ def curves(
     title: str,
     x: str = "step",
     y: str = "accuracy",
-    at: Sequence[float] | None = None,
+    at: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
     """Draw named lines over a shared axis, each value with its mark.
 
@@ -29,11 +29,11 @@ def curves(
         title: above the picture.
         x: what the horizontal axis counts.
         y: what the vertical axis measures.
-        at: the T places on the horizontal axis. Default: 1 to T.
+        at: name of each line and its T places on the horizontal axis. Default: 1 to T.
     """
     with drawing(path, width=8.0, height=4.0) as axes:
         for index, (name, values) in enumerate(lines.items()):
-            places = at if at is not None else range(1, len(values) + 1)
+            places = at[name] if at is not None else range(1, len(values) + 1)
             axes.plot(places, values, label=shortened(name), markersize=4, **style(index))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _finish(axes, title=title, x=x, y=y)

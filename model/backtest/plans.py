@@ -17,6 +17,9 @@ from model.config import FitConfig, MethodsConfig, RefreshConfig, TaskConfig
 from model.errors import ConfigError
 from model.methods import plans as methods
 
+DEFAULT_WINDOW = 500
+"""Records in a window where nobody says."""
+
 Overrides = Mapping[str, Any]
 
 
@@ -32,14 +35,25 @@ class BacktestPlan:
 class PlanOptions:
     """What the user asks of every plan."""
 
-    window: int
-    """Records in a window."""
+    window: int | None = None
+    """Records in a window; None leaves it to the plan and the task."""
     memory: int
     """Records in the replay memory of the plan `replay`, and of every plan under `no_log`."""
     epochs: int | None = None
     """Of every fit; None leaves it to the configuration."""
     no_log: bool = False
     """Older records come from the memory alone."""
+
+
+def window_records(config: TaskConfig, options: PlanOptions) -> int:
+    """Records in a window of each plan that sets none: as asked, as the task's file says, or 500.
+
+    The task's own default does not count: it suits a stream that is served meanwhile.
+    """
+    if options.window is not None:
+        return options.window
+    told = "records" in config.window.model_fields_set
+    return config.window.records if told else DEFAULT_WINDOW
 
 
 def known_plans() -> tuple[str, ...]:
@@ -56,7 +70,7 @@ def named_plan(name: str, config: TaskConfig, options: PlanOptions) -> BacktestP
     if name not in known_plans():
         msg = f"no plan {name!r}: a plan is a YAML file or one of {', '.join(known_plans())}"
         raise ConfigError(msg)
-    return made_plan(name, _overrides(name, options), config, options)
+    return made_plan(name, _overrides(name, config, options), config, options)
 
 
 def made_plan(
@@ -67,10 +81,11 @@ def made_plan(
     Raises:
         ConfigError: the configuration cannot work, with every fault.
     """
-    asked: list[Overrides] = [{"window": {"records": options.window}}]
+    window: Overrides = {"window": {"records": window_records(config, options)}}
+    asked: list[Overrides] = [] if options.window is None else [window]
     if options.epochs is not None:
         asked.append({"fit": {"epochs": options.epochs}})
-    below: list[Overrides] = [config.model_dump(mode="json")]
+    below: list[Overrides] = [config.model_dump(mode="json"), window]
     if options.no_log:
         # `naive` and a file may want another memory; the log stays closed to all of them.
         below.append(_memory_alone(options.memory))
@@ -97,23 +112,24 @@ def overlaid(layers: Sequence[Overrides]) -> dict[str, Any]:
     return merged
 
 
-def _overrides(name: str, options: PlanOptions) -> Overrides:
+def _overrides(name: str, config: TaskConfig, options: PlanOptions) -> Overrides:
+    window = window_records(config, options)
     match name:
         case "default":
             return {}
         case "head":
             return {"refresh": {"enabled": False}}
         case "naive":
-            return _baseline(options, method="finetune", memory=0)
+            return _baseline(window, method="finetune", memory=0)
         case "replay":
-            return _baseline(options, method="replay", memory=options.memory)
+            return _baseline(window, method="replay", memory=options.memory)
         case _:
             return methods.named(name) if name in methods.PLANS else {"method": name}
 
 
-def _baseline(options: PlanOptions, *, method: str, memory: int) -> Overrides:
+def _baseline(window: int, *, method: str, memory: int) -> Overrides:
     """Fine-tuning after every window, on the window alone or with as many from the memory."""
-    refresh = {"enabled": True, "newest_records": options.window, "replay_share": 0.5}
+    refresh = {"enabled": True, "newest_records": window, "replay_share": 0.5}
     refresh |= _defaults(RefreshConfig(), "budget_sample_steps", "budget_seconds")
     own: Overrides = {
         "method": method,

@@ -82,6 +82,7 @@ class BacktestReport(_Report):
     task: str
     seed: int
     window: Count
+    """Records in a window of each plan that sets none of its own."""
     slices: list[SliceReport]
     plans: dict[str, PlanReport]
     joint: PlanReport | None = None

@@ -80,6 +80,23 @@ def test_slices_that_share_a_window_are_told_of(folder: Path) -> None:
     assert "slices with fewer records than a window of 5000: first.jsonl, second.jsonl" in told
 
 
+def test_a_plan_s_own_window_holds_and_one_that_gathers_windows_is_told_of(
+    folder: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "mine.yaml"
+    own.write_text("{mode: offline, window: {records: 40}, refresh: {enabled: false}}")
+    status, told = run(
+        folder / "first.jsonl", "--compare", f"head,{own}", "--report", tmp_path / "out.json",
+        folder=folder,
+    )  # fmt: skip
+
+    assert status == 0, told
+    assert "learns each window at once, also where mode is offline: mine" in told
+    report = BacktestReport.model_validate_json((tmp_path / "out.json").read_bytes())
+    assert report.window == 500
+    assert [len(plan.windows) for plan in report.plans.values()] == [1, 3]
+
+
 def test_an_interruption_tells_the_plans_that_are_done(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,3 +20,11 @@ def test_every_plan_has_a_matrix_and_all_share_the_curves(tmp_path: Path) -> Non
         "accuracy-against-compute.svg",
     ]
     assert all(path.read_text(encoding="utf-8").startswith("<?xml") for path in files)
+
+
+def test_plans_with_windows_of_their_own_are_drawn_beside_each_other(tmp_path: Path) -> None:
+    from consumers.backtest.pictures import draw
+
+    finer = BETTER.model_copy(update={"windows": [*BETTER.windows] * 2, "prequential": [0.5, 0.6]})
+
+    assert draw(a_report(finer=finer, worse=WORSE), tmp_path)

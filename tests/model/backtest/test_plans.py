@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from model.backtest.plans import (
+    DEFAULT_WINDOW,
     PlanOptions,
     known_plans,
     made_plan,
@@ -21,6 +22,28 @@ def test_the_default_plan_is_the_task_s_configuration_with_the_window_that_was_a
 
     assert plan.config == config.model_copy(update={"window": plan.config.window})
     assert plan.config.window.records == 300
+
+
+@pytest.mark.parametrize("name", ["default", "naive", "replay"])
+def test_a_window_is_as_asked_for_else_as_the_task_s_file_says_else_of_500(name: str) -> None:
+    left = PlanOptions(memory=40)
+    said = TaskConfig.model_validate({"window": {"records": 120}})
+    silent = TaskConfig.model_validate({"window": {"max_age_seconds": 60}})
+    given = (said, ASKED), (said, left), (silent, left)
+    made = [named_plan(name, config, options).config for config, options in given]
+
+    assert [config.window.records for config in made] == [300, 120, DEFAULT_WINDOW]
+    assert made[2].window.max_age_seconds == 60
+    if name != "default":
+        assert [config.refresh.newest_records for config in made] == [300, 120, DEFAULT_WINDOW]
+
+
+def test_a_plan_may_have_a_window_of_its_own_unless_one_is_asked_for() -> None:
+    own = {"window": {"records": 70}}
+    said = TaskConfig.model_validate({"window": {"records": 120}})
+    made = [made_plan("mine", own, said, options) for options in (PlanOptions(memory=40), ASKED)]
+
+    assert [plan.config.window.records for plan in made] == [70, 300]
 
 
 def test_head_never_refreshes() -> None:
