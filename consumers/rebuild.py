@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from consumers.settings import Settings, extend_environment
+from consumers.settings import REPRODUCIBLE, Settings, extend_environment
 from consumers.training.span_log import SpanLog
-from consumers.training.worker import REPRODUCIBLE
 from model.artifacts import ArtifactStore
 from model.data import Progress
 from model.environment import differences

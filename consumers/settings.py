@@ -17,10 +17,20 @@ from model.config import TaskConfig
 from model.errors import ConfigError
 from schemas.topics import MAX_RECORD_BYTES
 
-__all__ = ["Settings", "TasksFile", "child_environment", "extend_environment", "load_settings"]
+__all__ = [
+    "REPRODUCIBLE",
+    "Settings",
+    "TasksFile",
+    "child_environment",
+    "extend_environment",
+    "load_settings",
+]
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\s:/@\[\]]+):([0-9]{1,5})")
 """`host:port`; an address of IPv6 in brackets."""
+
+REPRODUCIBLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""cuBLAS is reproducible only where this is set before CUDA starts."""
 
 
 def _addresses(given: str) -> str:

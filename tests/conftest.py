@@ -21,9 +21,8 @@ from mode.threads import WorkerThread
 
 from consumers.broker import Broker, open_broker
 from consumers.broker.jars import missing_tools
-from consumers.settings import Settings, extend_environment
+from consumers.settings import REPRODUCIBLE, Settings, extend_environment
 from consumers.topics_admin import ensure_topics
-from consumers.training.worker import REPRODUCIBLE
 
 extend_environment(REPRODUCIBLE)  # before a test starts CUDA
 

@@ -13,8 +13,7 @@ from consumers.backtest.plan_files import chosen_plans
 from consumers.backtest.slicing import make_slices
 from consumers.backtest.table import advice, by_slice, comparison
 from consumers.footprint import PeakMemory
-from consumers.settings import Settings, extend_environment
-from consumers.training.worker import REPRODUCIBLE
+from consumers.settings import REPRODUCIBLE, Settings, extend_environment
 from model.backtest.exam import Exam
 from model.backtest.joint import run_joint
 from model.backtest.plans import BacktestPlan, PlanOptions, named_plan, window_records

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import ValidationError
 
 from consumers.health.condition import Condition
-from consumers.settings import Settings, child_environment
+from consumers.settings import REPRODUCIBLE, Settings, child_environment
 from consumers.telemetry import Log, get_log
 from consumers.training.messages import (
     REPLY,
@@ -30,8 +30,6 @@ _LONGEST_LINE_BYTES = 64 * 2**20
 # Threads of torch that wait for each other must not spin: where a core is shared with a broker or
 # another role, that costs half of the speed, and on idle cores it gains nothing.
 _SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
-REPRODUCIBLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-"""cuBLAS is reproducible only where this is set before CUDA starts."""
 
 ENDED_SECONDS = 5.0
 """A process whose pipes are closed has ended within so many, or is killed."""
