@@ -1,4 +1,4 @@
-"""The command line of `freshet backtest`."""
+"""The command line of `freshet backtest`. What learns is loaded once the arguments are right."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,14 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from consumers.backtest.options import BacktestOptions
-from consumers.backtest.run import run_backtest
-from consumers.backtest.slicing import SliceOptions
 from consumers.column_options import with_columns
 from consumers.console import opened_console
 from consumers.datasets import Order, task_name
+from consumers.options import with_training
 from consumers.settings import load_settings
-from model.backtest.plans import DEFAULT_WINDOW
 from model.errors import ConfigError
 from schemas.base import TASK_NAME
 
@@ -75,8 +72,8 @@ def backtest(
         int | None,
         typer.Option(
             min=2,
-            help=f"Records in a window. Default: {DEFAULT_WINDOW}, unless --config or a plan's "
-            "file sets window.records.",
+            help="Records in a window. Default: 500, unless --config or a plan's file sets "
+            "window.records.",
         ),
     ] = None,
     compare: Annotated[
@@ -130,12 +127,19 @@ def backtest(
         Path | None, typer.Option(help="YAML file with `defaults` and `tasks`. Default: none.")
     ] = None,
 ) -> None:
-    """Replay labeled files under several plans and compare them: no Kafka, nothing is kept."""
+    """Replay labeled files under several plans and compare them: no Kafka, nothing is kept.
+
+    Needs the extra `train`.
+    """
     if task is not None and not TASK_NAME.fullmatch(task):
         raise ConfigError(f"--task is {task!r}, which is no task's name: {TASK_NAME.pattern}")
     names = tuple(name.strip() for name in compare.split(",") if name.strip())
     if not names:
         raise ConfigError("--compare names no plan")
+    learning: Any = with_training("consumers.backtest.run", "a backtest")
+    from consumers.backtest.options import BacktestOptions  # noqa: PLC0415 - needs torch as well
+    from consumers.backtest.slicing import SliceOptions  # noqa: PLC0415
+
     options = BacktestOptions(
         slicing=SliceOptions(
             files=tuple(files),
@@ -156,4 +160,4 @@ def backtest(
         plots=plots,
     )
     settings = load_settings(**({} if config is None else {"config": config}))
-    run_backtest(options, settings, opened_console())
+    learning.run_backtest(options, settings, opened_console())

@@ -179,7 +179,27 @@ def test_test_takes_every_file_that_follows_it() -> None:
 
 def test_the_command_line_learns_without_a_broker() -> None:
     code = (
-        "import sys, consumers.backtest.command\n"
+        "import sys, consumers.backtest.command, consumers.backtest.run\n"
         "assert not {'kafka', 'faust', 'aiokafka'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
+
+
+def test_without_torch_the_help_is_shown_and_a_run_names_the_extra_that_it_needs() -> None:
+    code = "import sys; sys.modules['torch'] = None; from consumers.__main__ import main; main()"
+    helped, ran = (
+        subprocess.run(
+            [sys.executable, "-c", code, "backtest", argument],
+            check=False,
+            timeout=240,
+            capture_output=True,
+            text=True,
+        )
+        for argument in ("--help", "a.jsonl")
+    )
+
+    assert helped.returncode == 0, helped.stderr
+    assert "--window" in helped.stdout
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stderr.startswith("freshet: a backtest needs the extra `train`")
+    assert "Traceback" not in ran.stderr
