@@ -40,8 +40,8 @@ class RefreshConfig(Config):
     reread_seconds: Positive | None = None
     """Longest time to encode them again, else no limit. What it leaves out gets mapped features."""
     read_log: bool = True
-    """Whether a refresh may read the whole log. Otherwise it reads the round before it, and of older
-    records only those that the replay memory holds."""
+    """Whether a refresh may read the whole log. Otherwise it reads the round before it, and of
+    older records only those that the replay memory holds."""
 
 
 class FeedbackConfig(Config):
