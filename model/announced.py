@@ -74,8 +74,9 @@ def model_version(
     evaluation: EvaluationEvent,
 ) -> ModelVersion:
     """The version that a round promotes or restores."""
+    restored = findings.kind == "rollback"  # then the accuracy is that of the version that goes
     measured = {
-        "prequential_accuracy": findings.prequential_accuracy,
+        "prequential_accuracy": None if restored else findings.prequential_accuracy,
         "new_accuracy": findings.new.candidate,
         "old_accuracy": findings.old.candidate,
         **evaluation.metrics,

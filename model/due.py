@@ -125,9 +125,11 @@ def _wanted(tip: LineageEntry, config: TaskConfig) -> int:
 
 
 def _schedule(state: TaskState, tip: LineageEntry, config: TaskConfig, now: datetime) -> str | None:
-    """So long after the last refresh, where anything came since."""
+    """So long after the last refresh, where anything came since; not while that is on trial."""
     every, last = config.refresh.schedule_seconds, tip.refreshed_on
-    if every is None or last is None or state.records_seen == tip.refreshed_at:
+    if every is None or last is None or tip.trial is not None:
+        return None
+    if state.records_seen == tip.refreshed_at:
         return None
     passed = (now - last).total_seconds()
     return f"{passed:.0f} s since the last refresh, as scheduled" if passed >= every else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from model.config import MonitorConfig, TaskConfig
-from model.data import Record
+from model.data import Progress, Record
 from model.encoder import Encoder, Features
 from model.monitor import Probation
 from model.state import TaskState
@@ -39,6 +39,8 @@ class Guard:
         features: Features,
         right: Sequence[bool],
         config: TaskConfig,
+        *,
+        progress: Progress,
     ) -> Self:
         """Count windows from which nothing was learned yet.
 
@@ -48,6 +50,7 @@ class Guard:
             features: (N, D) under the serving encoder.
             right: (N,) whether what serves has each right.
             config: of the task; where it allows no trial any more, one under way is dropped.
+            progress: told of texts that go through a predecessor's encoder too.
         """
         probation = state.probation
         trial = state.trial if holds_trials(config) else None
@@ -55,6 +58,7 @@ class Guard:
         under = {state.encoder.digest: features}
         for one in (probation, trial):
             if one is not None and one.encoder.digest not in under:
+                progress("encoding", records=len(texts))
                 under[one.encoder.digest] = one.encoder.features(texts)
         if probation is not None:
             theirs = under[probation.encoder.digest]
@@ -71,6 +75,16 @@ class Guard:
         if self.probation is not None and (why := self.probation.fault(config)) is not None:
             return Fault(self.probation.version, self.probation.encoder, why)
         return None
+
+    def concluded(self, fault: Fault) -> Verdict | None:
+        """How the trial ends where this fault is mended.
+
+        A loss that is proven before its time ends it too. The encoder is to blame where it did
+        worse than its predecessor so far; else what was learned under it is.
+        """
+        if self.verdict is not None or self.trial is None or self.trial.gain.net >= 0:
+            return self.verdict
+        return Verdict(self.trial.gain, fault.why, self.trial.plan)
 
     def refused(self) -> Self:
         """Where no predecessor can return: then what serves is what there is."""

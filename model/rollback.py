@@ -78,6 +78,7 @@ def roll_back(
     exporter: Exporter,
     clock: Clock,
     trial: Verdict | None = None,
+    prequential_accuracy: float | None = None,
 ) -> Round:
     """Let an older version serve again, under a new number.
 
@@ -105,6 +106,7 @@ def roll_back(
         exporter: of a head that is solved anew.
         clock: now, aware.
         trial: how that of a refreshed encoder has ended that goes.
+        prequential_accuracy: of the version that goes, on the windows that showed its fault.
 
     Raises:
         RollbackRefusedError: its files are not what its entry says.
@@ -158,6 +160,7 @@ def roll_back(
         restored=to,
         solved=solves,
         trial=trial,
+        prequential_accuracy=prequential_accuracy,
         proof=after.holdout.rows[::-1],
         rollback=Rollback(restores=to.sequence, blamed=blamed, who=who, why=why),
     )

@@ -90,7 +90,7 @@ def increment(
     with watch("evaluate"):  # 2.
         right = _right(state, intake, features)
         answered = [item.record for item in intake.taken]
-        guard = Guard.over(state, answered, features, right, config)
+        guard = Guard.over(state, answered, features, right, config, progress=progress)
     if (fault := guard.fault(config.monitor)) is not None:
         try:
             return roll_back(
@@ -99,12 +99,13 @@ def increment(
                 encoder=fault.encoder,
                 who="monitor",
                 why=fault.why,
-                log=log,
+                log=log if config.refresh.read_log else None,
                 config=config,
                 lineage=lineage,
                 exporter=exporter,
                 clock=clock,
-                trial=guard.verdict,
+                trial=guard.concluded(fault),
+                prequential_accuracy=sum(right) / len(right) if right else None,
             )
         except (
             ArtifactRefusedError,

@@ -129,6 +129,11 @@ def test_a_scheduled_refresh_is_due_so_long_after_the_last_where_records_came_si
 
     assert refresh_due(loop.state(), loop.config, now=late) is None, "nothing came since"
     state = learned_more(loop, start=180)
+    tip = state.tip
+    assert tip is not None
+    assert tip.trial is not None
+    assert refresh_due(state, loop.config, now=late) is None, "it would end the trial"
+    state = replace(state, tip=tip.model_copy(update={"trial": None}))
 
     assert refresh_due(state, loop.config, now=early) is None
     assert (

@@ -1,11 +1,16 @@
 """What may come while a refreshed encoder is on trial: a proven loss, a drift, a forgetting."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from model.config import DriftConfig, MonitorConfig
 from model.data import Record
+from model.feedback import after_trial
+from model.gain import Gain
+from model.guard import Fault, Guard
+from model.trial import Verdict
 from schemas.evaluation import Outcome
 from tests.model.forgetting import a_learned, direct, forgotten, same
 from tests.model.loop import TASK, Loop, part_of, stream
@@ -25,7 +30,9 @@ def as_on_probation(loop: Loop, records: list[Record]) -> list[Record]:
     return as_answered(probation.head, probation.encoder, records)
 
 
-def test_a_proven_loss_ends_it_without_a_verdict(loop: Loop) -> None:
+def test_a_proven_loss_ends_it_without_a_verdict_where_the_encoder_did_no_worse(
+    loop: Loop,
+) -> None:
     records = stream(240)
     _, entry = refreshed(loop, records)
     assert entry.probation is not None
@@ -40,6 +47,24 @@ def test_a_proven_loss_ends_it_without_a_verdict(loop: Loop) -> None:
     assert gone.trial is None
     assert loop.state(loop.new_learner()).trial is None
     assert gone.plan == entry.plan
+    assert gone.evaluation.prequential_accuracy is not None
+    assert gone.version is not None
+    assert "prequential_accuracy" not in gone.version.metrics
+
+
+def test_a_proven_loss_is_a_lost_refresh_where_the_encoder_did_worse(loop: Loop) -> None:
+    _, entry = refreshed(loop, stream(240))
+    trial, fault = loop.state().trial, Fault(0, loop.state().encoder, "proven to be worse")
+    assert trial is not None
+    worse, better = Gain(60, wrong=20, gained=2, lost=25), Gain(60, wrong=20, gained=3, lost=3)
+
+    lost = Guard(None, replace(trial, gain=worse), None).concluded(fault)
+
+    assert lost == Verdict(worse, "proven to be worse", trial.plan)
+    assert Guard(None, replace(trial, gain=better), None).concluded(fault) is None
+    assert Guard(None, None, None).concluded(fault) is None
+    assert entry.plan is not None
+    assert after_trial(entry.plan, lost, loop.config).rejected_in_a_row == 1
 
 
 def test_a_drift_lets_it_count_on_and_makes_a_refresh_due(loop: Loop) -> None:
