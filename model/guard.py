@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from model.config import MonitorConfig, TaskConfig
+from model.config import DriftConfig, MonitorConfig, TaskConfig
 from model.data import Progress, Record
+from model.drift import Change
 from model.encoder import Encoder, Features
 from model.monitor import Probation
 from model.state import TaskState
@@ -67,6 +68,18 @@ class Guard:
             theirs = under[trial.encoder.digest]
             trial = trial.after(records, theirs, features, state.labels)
         return cls(probation, trial, trial.verdict(config.monitor) if trial else None)
+
+    def under(self, drift: Change | None, config: DriftConfig) -> Self:
+        """Without a trial that met a drift of the stream: it says nothing of what a fit is for.
+
+        The stream it is where the predecessor errs as much more. On records of another writer, say,
+        both answer as strangers, and which of the two is better at that tells little of which is
+        the better to learn them under. The encoder stays until the refresh that a drift calls for.
+        """
+        if drift is None or self.trial is None or not self.trial.gain.records:
+            return self
+        rise = self.trial.gain.wrong / self.trial.gain.records - drift.before
+        return self if rise < config.min_rise else replace(self, trial=None, verdict=None)
 
     def fault(self, config: MonitorConfig) -> Fault | None:
         """What must happen. An encoder that failed its trial goes first: what came since stays."""

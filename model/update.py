@@ -90,7 +90,15 @@ def increment(
     with watch("evaluate"):  # 2.
         right = _right(state, intake, features)
         answered = [item.record for item in intake.taken]
+        errors, drift = watched(
+            (state.tip.watch if state.tip else None) or Watch(),
+            _known_errors(state, intake, right, config),
+            sequence=state.sequence,
+            seen=state.records_seen,
+            config=config.drift,
+        )
         guard = Guard.over(state, answered, features, right, config, progress=progress)
+        guard = guard.under(drift, config.drift)
     if (fault := guard.fault(config.monitor)) is not None:
         try:
             return roll_back(
@@ -114,13 +122,6 @@ def increment(
             progress("rollback_refused", reason=str(error))
             guard = guard.refused()
     taken_in = guard.kept(taken_in, config.monitor)
-    errors, drift = watched(
-        (state.tip.watch if state.tip else None) or Watch(),
-        _known_errors(state, intake, right, config),
-        sequence=state.sequence,
-        seen=state.records_seen,
-        config=config.drift,
-    )
     with watch("fit"):  # 3.
         progress("solving", records=len(intake.taken))
         trained = config.head.form == "softmax"

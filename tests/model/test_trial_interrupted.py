@@ -7,6 +7,7 @@ import pytest
 
 from model.config import DriftConfig, MonitorConfig
 from model.data import Record
+from model.drift import Change
 from model.feedback import after_trial
 from model.gain import Gain
 from model.guard import Fault, Guard
@@ -67,25 +68,38 @@ def test_a_proven_loss_is_a_lost_refresh_where_the_encoder_did_worse(loop: Loop)
     assert after_trial(entry.plan, lost, loop.config).rejected_in_a_row == 1
 
 
-def test_a_drift_lets_it_count_on_and_makes_a_refresh_due(loop: Loop) -> None:
+def test_a_drift_of_the_stream_ends_it_and_makes_a_refresh_due(loop: Loop) -> None:
+    """On what nobody has learned yet the two answer as strangers: the encoder stays till then."""
     loop.config = loop.config.model_copy(update={"drift": DriftConfig(min_records=60)})
     records = stream(660)
     loop.learn(records[:240])
     loop.learn(records[240:480])
     entry = loop.refresh(records[:480])
     assert entry.trial is not None
-    loop.config = loop.config.model_copy(
-        update={"monitor": PATIENT.model_copy(update={"records": 900})}
-    )
+    assert entry.version is not None
 
     drifted = loop.learn(flipped(records[480:660]))
 
     assert drifted.drifted_at is not None
-    assert drifted.trial is not None
-    assert (drifted.trial.refreshed, drifted.trial.num_records) == (entry.sequence, 180)
+    assert drifted.trial is None
+    assert drifted.rollback is None
+    assert drifted.encoder == entry.encoder
     due = loop.learner.due(TASK, loop.config)
     assert due is not None
     assert "drift" in due
+
+
+def test_a_drift_that_the_encoder_alone_meets_ends_nothing(loop: Loop) -> None:
+    _, entry = refreshed(loop, stream(240))
+    trial = loop.state().trial
+    assert trial is not None
+    risen = Change(sequence=entry.sequence + 1, seen=240, before=0.2, after=0.5, answers=60)
+    better = Guard(None, replace(trial, gain=Gain(60, wrong=12, gained=2, lost=20)), None)
+    as_bad = Guard(None, replace(trial, gain=Gain(60, wrong=28, gained=2, lost=4)), None)
+
+    assert better.under(risen, DriftConfig()) == better
+    assert better.under(None, DriftConfig()) == better
+    assert as_bad.under(risen, DriftConfig()).trial is None
 
 
 def test_a_forgetting_lets_it_count_on_and_holds_when_the_encoder_goes(loop: Loop) -> None:
