@@ -8,10 +8,14 @@ from model.config import DriftConfig, MonitorConfig, TaskConfig
 from model.data import Progress, Record
 from model.drift import Change
 from model.encoder import Encoder, Features
+from model.gain import NOTHING
 from model.monitor import Probation
 from model.state import TaskState
 from model.succession import holds_trials
 from model.trial import Trial, Verdict
+
+MOST_NEW_LABELS = 0.25
+"""Share of a trial's records whose labels the predecessor never learned, up to which it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,26 @@ class Guard:
         return cls(probation, trial, trial.verdict(config.monitor) if trial else None)
 
     def under(self, drift: Change | None, config: DriftConfig) -> Self:
-        """Without a trial that met a drift of the stream: it says nothing of what a fit is for.
+        """With a trial that ends where the stream is another than it began on: that tells nothing.
 
-        The stream it is where the predecessor errs as much more. On records of another writer, say,
-        both answer as strangers, and which of the two is better at that tells little of which is
-        the better to learn them under. The encoder stays until the refresh that a drift calls for.
+        On another writer's records, say, both answer as strangers, and which of the two is better
+        at that says little of which is the better to learn them under. So it is where many records
+        have labels that the predecessor never learned, and where it errs as much more as what
+        serves in a drift. The encoder stays, and its gain counts for nothing.
+
+        Args:
+            drift: that these windows brought to light.
+            config: how large a rise of the error is one.
         """
-        if drift is None or self.trial is None or not self.trial.gain.records:
+        trial = self.trial
+        if trial is None or not trial.num_records:
             return self
-        rise = self.trial.gain.wrong / self.trial.gain.records - drift.before
-        return self if rise < config.min_rise else replace(self, trial=None, verdict=None)
+        seen = trial.gain
+        known = seen.records / trial.num_records
+        risen = drift and seen.records and seen.wrong / seen.records - drift.before
+        if known >= 1 - MOST_NEW_LABELS and not (risen and risen >= config.min_rise):
+            return self
+        return replace(self, verdict=Verdict(NOTHING, None, trial.plan))
 
     def fault(self, config: MonitorConfig) -> Fault | None:
         """What must happen. An encoder that failed its trial goes first: what came since stays."""

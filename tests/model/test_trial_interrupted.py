@@ -9,7 +9,7 @@ from model.config import DriftConfig, MonitorConfig
 from model.data import Record
 from model.drift import Change
 from model.feedback import after_trial
-from model.gain import Gain
+from model.gain import NOTHING, Gain
 from model.guard import Fault, Guard
 from model.trial import Verdict
 from schemas.evaluation import Outcome
@@ -94,12 +94,26 @@ def test_a_drift_that_the_encoder_alone_meets_ends_nothing(loop: Loop) -> None:
     trial = loop.state().trial
     assert trial is not None
     risen = Change(sequence=entry.sequence + 1, seen=240, before=0.2, after=0.5, answers=60)
+    trial = replace(trial, num_records=60)
     better = Guard(None, replace(trial, gain=Gain(60, wrong=12, gained=2, lost=20)), None)
     as_bad = Guard(None, replace(trial, gain=Gain(60, wrong=28, gained=2, lost=4)), None)
 
     assert better.under(risen, DriftConfig()) == better
     assert better.under(None, DriftConfig()) == better
-    assert as_bad.under(risen, DriftConfig()).trial is None
+    ended = Verdict(NOTHING, None, trial.plan)
+    assert as_bad.under(risen, DriftConfig()).verdict == ended
+
+
+def test_records_of_labels_that_the_predecessor_never_learned_end_it(loop: Loop) -> None:
+    refreshed(loop, stream(240))
+    trial = loop.state().trial
+    assert trial is not None
+    lost = Gain(300, wrong=90, gained=2, lost=40)
+    few = Guard(None, replace(trial, num_records=320, gain=lost), None)
+    many = Guard(None, replace(trial, num_records=500, gain=lost), None)
+
+    assert few.under(None, DriftConfig()) == few
+    assert many.under(None, DriftConfig()).verdict == Verdict(NOTHING, None, trial.plan)
 
 
 def test_a_forgetting_lets_it_count_on_and_holds_when_the_encoder_goes(loop: Loop) -> None:
