@@ -5,7 +5,8 @@ loses three points from one that gains them. The windows that follow are many ti
 nothing was learned from them when they arrive (prequential evaluation, Gama et al. 2013). Both
 heads stay as they were when the refresh ended, so that what differs is the encoder and not what was
 learned since. A fit is worth nothing else: without it the older encoder's head learns the same
-records, so that one that did worse goes, proven or not.
+records, so that one that did worse goes, proven or not. Where the stream turns into another one
+meanwhile, both are strangers to it, and the trial ends without a verdict (`model.guard`).
 """
 
 from collections.abc import Sequence
