@@ -48,7 +48,7 @@ def evaluation_event(
         transfer=transfer_after(
             before.tip.evaluation.transfer if before.tip else None,
             findings.slices,
-            served_on=findings.outcome is not Outcome.PROMOTED,
+            served_on=findings.outcome not in {Outcome.PROMOTED, Outcome.FORGOTTEN},
         ),
         champion_metrics=findings.champion_metrics,
         candidate_metrics=findings.candidate_metrics,

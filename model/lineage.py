@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from model.config import HoldoutConfig, TaskConfig
+from model.config.task import STORED
 from model.drift import Watch
 from model.environment import Environment
 from model.errors import AlreadyExistsError, ArtifactRefusedError, TipMovedError
@@ -245,7 +246,7 @@ class Lineage:
         path = self.path_of(sequence)
         raw = self.store.get(path)
         try:
-            entry = LineageEntry.model_validate_json(raw, extra="ignore")
+            entry = LineageEntry.model_validate_json(raw, extra="ignore", context=STORED)
         except ValidationError as error:
             msg = f"{path} is not a lineage entry: {told(error)}"
             raise ArtifactRefusedError(msg) from error

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from model.config.base import AtLeastOne, Config
 from model.config.encoder import EncoderConfig
@@ -14,6 +14,9 @@ from model.config.methods import MethodsConfig
 from model.config.refresh import DriftConfig, FeedbackConfig, RefreshConfig
 from model.config.retention import RetentionConfig
 from model.config.window import OfflineConfig, WindowConfig
+
+STORED = "stored"
+"""The context in which a configuration is read that an entry was learned with."""
 
 
 class TaskConfig(Config):
@@ -73,8 +76,10 @@ class TaskConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _methods_that_work_together(self) -> "TaskConfig":
-        """Refuse what would be switched off without a word."""
+    def _methods_that_work_together(self, info: ValidationInfo) -> "TaskConfig":
+        """Refuse what would be switched off without a word; what was learned so is read on."""
+        if info.context == STORED:
+            return self
         given = {name for name in type(self.methods).model_fields if getattr(self.methods, name)}
         whole = given & {"ewc", "l2sp", "pruning"}
         if self.fit.lora_rank and whole:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from model.adapters import add_adapters, freeze_layers, merge_adapters
 from model.config import FitConfig, MethodsConfig, TaskConfig
+from model.config.task import STORED
 from model.encoder import Encoder
 from model.fit import Champion, Refitted, fit_encoder
 from model.methods import Selection, methods_of
@@ -232,3 +233,8 @@ def test_an_encoder_with_merged_adapters_is_exported(encoder: Encoder) -> None:
 def test_what_would_undo_another_setting_is_refused(config: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         TaskConfig.model_validate(config)
+
+
+def test_what_an_entry_of_an_earlier_release_was_learned_with_is_still_read() -> None:
+    config = {"methods": {"ewc": {}}, "method": "finetune"}
+    assert TaskConfig.model_validate(config, context=STORED).methods.ewc is not None
