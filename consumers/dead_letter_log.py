@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from consumers.dead_letters import MAX_KEY_BYTES, MAX_VALUE_BYTES, WINDOW_FAILED
 from consumers.publisher import MissingTopicError
-from consumers.records import BadRecordError, RawRecord, parse_labeled_text
+from consumers.records import BadRecordError, RawRecord, parse_labeled_text, place_of
 from consumers.settings import Settings
 from consumers.whole_topic import TopicReader
 from model.errors import RejectError
@@ -84,8 +84,7 @@ class Original:
     @classmethod
     def of(cls, record: RawRecord) -> Self:
         """A record as the log holds it."""
-        origin = f"{record.topic}/{record.partition}/{record.offset}"
-        place = (record.topic, record.partition, origin)
+        place = (record.topic, record.partition, place_of(record))
         return cls(*place, record.key, record.value, tuple(record.headers))
 
 

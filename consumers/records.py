@@ -107,8 +107,9 @@ def valid_labeled_text(record: RawRecord, *, settings: Settings) -> LabeledText:
         _check(record, text.task, text.text, settings)
     if len(text.label) > settings.max_label_chars:
         detail = (
-            f"{_place(record)}: label has {len(text.label)} characters, more than max_label_chars "
-            f"= {settings.max_label_chars}; mend the producer, or raise the limit for every role"
+            f"{place_of(record)}: label has {len(text.label)} characters, more than "
+            f"max_label_chars = {settings.max_label_chars}; mend the producer, or raise the limit "
+            "for every role"
         )
         raise BadRecordError("label_too_long", detail)
     return text
@@ -157,7 +158,7 @@ def parse_text(record: RawRecord, *, settings: Settings) -> TextToClassify:
 def _check_size(record: RawRecord, settings: Settings) -> None:
     if record.value is not None and len(record.value) > settings.max_record_bytes:
         detail = (
-            f"{_place(record)}: it has {len(record.value)} bytes, more than max_record_bytes = "
+            f"{place_of(record)}: it has {len(record.value)} bytes, more than max_record_bytes = "
             f"{settings.max_record_bytes}; mend the producer, or raise the limit for every role"
         )
         raise BadRecordError("record_too_large", detail)
@@ -166,13 +167,13 @@ def _check_size(record: RawRecord, settings: Settings) -> None:
 def _check(record: RawRecord, task: str, text: str, settings: Settings) -> None:
     if len(text) > settings.max_text_chars:
         detail = (
-            f"{_place(record)}: text has {len(text)} characters, more than max_text_chars = "
+            f"{place_of(record)}: text has {len(text)} characters, more than max_text_chars = "
             f"{settings.max_text_chars}; cut it, or raise the limit for every role"
         )
         raise BadRecordError("text_too_long", detail)
     if settings.strict_tasks and not settings.knows(task):
         detail = (
-            f"{_place(record)}: task {task!r} is not in the tasks file; add it there, or unset "
+            f"{place_of(record)}: task {task!r} is not in the tasks file; add it there, or unset "
             "strict_tasks"
         )
         raise BadRecordError("unknown_task", detail)
@@ -180,7 +181,7 @@ def _check(record: RawRecord, task: str, text: str, settings: Settings) -> None:
 
 def _bad(record: RawRecord, error: ValidationError) -> BadRecordError:
     if record.value is None:
-        return BadRecordError("invalid_json", f"{_place(record)}: it has no value (a tombstone)")
+        return BadRecordError("invalid_json", f"{place_of(record)}: it has no value (a tombstone)")
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     if faults[0]["type"] == "json_invalid":
         reason = "invalid_json"
@@ -190,9 +191,10 @@ def _bad(record: RawRecord, error: ValidationError) -> BadRecordError:
         reason = "label_too_long"
     else:
         reason = "invalid_schema"
-    detail = f"{_place(record)}: {told(error)}; mend the producer and send it again"
+    detail = f"{place_of(record)}: {told(error)}; mend the producer and send it again"
     return BadRecordError(reason, detail)
 
 
-def _place(record: RawRecord) -> str:
+def place_of(record: RawRecord) -> str:
+    """Where it stands, as `topic/partition/offset`."""
     return f"{record.topic}/{record.partition}/{record.offset}"

@@ -29,7 +29,8 @@ from schemas.redriven import Redriven
 from schemas.topics import LARGE_MESSAGE_BYTES, REDRIVEN
 
 CHUNK = 50
-"""Records in flight, of up to 11 MB each; each chunk is marked before the next is sent."""
+"""Letters in flight, of a record of up to 11 MB each or of a failed window's; each chunk is marked
+before the next is sent."""
 PATIENCE_SECONDS = 30.0
 
 

@@ -8,7 +8,7 @@ from model.outlook import drift_event
 from model.state import TaskState
 from model.stopwatch import Stopwatch
 from model.transfer_so_far import transfer_after
-from schemas.evaluation import EvaluationEvent, Outcome
+from schemas.evaluation import EvaluationEvent
 from schemas.model_version import Artifact, ModelVersion
 
 
@@ -48,7 +48,7 @@ def evaluation_event(
         transfer=transfer_after(
             before.tip.evaluation.transfer if before.tip else None,
             findings.slices,
-            served_on=findings.outcome not in {Outcome.PROMOTED, Outcome.FORGOTTEN},
+            served_on=not findings.outcome.candidate_serves,
         ),
         champion_metrics=findings.champion_metrics,
         candidate_metrics=findings.candidate_metrics,

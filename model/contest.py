@@ -18,7 +18,7 @@ from model.due import plan_after
 from model.encoder import Features
 from model.errors import NotFiniteError
 from model.head import LinearHead
-from model.horizon import held_out
+from model.horizon import choosing
 from model.methods import methods_of
 from model.refit import MOST_SELECTION_RECORDS, Refitted, refitted
 from model.selection import selection_error
@@ -132,9 +132,7 @@ class _Exam:
         """None where there are too few records, or no head to begin with."""
         start, index = initial_head(state, config.head), state.label_index()
         live = np.flatnonzero(state.statistics.counts > 0)
-        known = set(live.tolist())
-        rows = [r for r in held_out(state, "select", config.head) if index[r.label] in known]
-        rows = rows[-MOST_SELECTION_RECORDS:]
+        rows = choosing(state, config.head)[-MOST_SELECTION_RECORDS:]
         if start is None or len(live) < 2 or len(rows) < MIN_TEMPERATURE_RECORDS:
             return None
         truth = np.searchsorted(live, [index[row.label] for row in rows])

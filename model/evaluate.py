@@ -15,7 +15,7 @@ from model.gate import Paired, decide, decide_first, obeyed
 from model.head import LinearHead
 from model.holdout import HoldoutRow
 from model.holdout_slices import first_seen, slice_accuracies
-from model.horizon import has_horizon, held_out
+from model.horizon import has_horizon, held_out, of_learned
 from model.state import TaskState, stacked
 from model.statistics import Statistics
 from schemas.evaluation import Comparison, Outcome, SliceAccuracy
@@ -140,8 +140,7 @@ def _judging(state: TaskState, statistics: Statistics, config: TaskConfig) -> li
     rows = held_out(state, "judge", config.head)
     if not has_horizon(config.head):
         return rows
-    index, counts = state.label_index(), statistics.counts
-    return [row for row in rows if counts[index[row.label]] > 0]
+    return of_learned(rows, state, statistics)
 
 
 def learned_labels(state: TaskState) -> list[str]:

@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from model.lineage import LineageEntry
-from model.transfer_so_far import WINDOW
-from schemas.evaluation import Comparison, Outcome, SliceAccuracy
-
-_SERVES = (Outcome.PROMOTED, Outcome.FORGOTTEN)
+from model.transfer_so_far import by_window
+from schemas.evaluation import Comparison, SliceAccuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +62,11 @@ def remembering(entries: Iterable[LineageEntry]) -> Remembering:
 
 
 def _by_window(entry: LineageEntry) -> dict[int, float]:
-    found = {
-        int(held.name.removeprefix(WINDOW)): _of_what_serves(entry, held)
-        for held in entry.evaluation.slices
-        if held.name.startswith(WINDOW)
-    }
+    held = by_window(entry.evaluation.slices)
+    found = {window: _of_what_serves(entry, each) for window, each in held.items()}
     return {window: accuracy for window, accuracy in found.items() if accuracy is not None}
 
 
 def _of_what_serves(entry: LineageEntry, found: Comparison | SliceAccuracy) -> float | None:
     """The candidate's where it serves, promoted or not, else the champion's, which serves on."""
-    return found.candidate if entry.outcome in _SERVES else found.champion
+    return found.candidate if entry.outcome.candidate_serves else found.champion

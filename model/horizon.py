@@ -3,7 +3,7 @@
 The rest would keep alive what is meant to be forgotten.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Literal
 
@@ -13,6 +13,7 @@ from model.deltas import BEFORE_ALL
 from model.holdout import HoldoutRow
 from model.journal import Row
 from model.state import TaskState
+from model.statistics import Statistics
 
 
 def held_out(
@@ -41,6 +42,20 @@ def held_out(
         oldest = newest - timedelta(days=config.horizon_days)
         rows = [row for row in rows if row.event_time > oldest]
     return rows
+
+
+def choosing(state: TaskState, config: HeadConfig) -> list[HoldoutRow]:
+    """The selection records of labels with learned records: the others say nothing."""
+    return of_learned(held_out(state, "select", config), state, state.statistics)
+
+
+def of_learned(
+    rows: Iterable[HoldoutRow], state: TaskState, statistics: Statistics
+) -> list[HoldoutRow]:
+    """Those whose label has records in the statistics, which may know fewer labels."""
+    counted = zip(state.labels, statistics.counts, strict=False)
+    live = {label for label, count in counted if count > 0}
+    return [row for row in rows if row.label in live]
 
 
 def has_horizon(config: HeadConfig) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from model.config import TaskConfig
 from model.data import Progress, Record
 from model.fit import Champion, FitReport, Refitted, fit_encoder
-from model.horizon import held_out
+from model.horizon import choosing
 from model.methods import methods_of
 from model.methods.base import Selection, newest_and_older
 from model.methods.importance import leverages, losses
@@ -70,9 +70,7 @@ def _champion(state: TaskState) -> Champion | None:
 
 
 def _selection(state: TaskState, config: TaskConfig) -> Selection | None:
-    index, learned = state.label_index(), state.statistics.counts > 0
-    rows = [r for r in held_out(state, "select", config.head) if learned[index[r.label]]]
-    rows = rows[-MOST_SELECTION_RECORDS:]
+    index, rows = state.label_index(), choosing(state, config.head)[-MOST_SELECTION_RECORDS:]
     if not rows:
         return None
     return Selection([row.text for row in rows], np.array([index[row.label] for row in rows]))

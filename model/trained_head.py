@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.choice import MIN_TEMPERATURE_RECORDS, choose_head
 from model.config import HeadConfig
 from model.head import LinearHead
-from model.horizon import held_out
+from model.horizon import choosing, held_out
 from model.state import TaskState
 from model.temperature import fit_temperature
 
@@ -87,8 +87,7 @@ def calibrated(head: LinearHead, state: TaskState, config: HeadConfig) -> Linear
     """
     index = state.label_index()
     live = np.flatnonzero(state.statistics.counts > 0)
-    known = set(live.tolist())
-    rows = [row for row in held_out(state, "select", config) if index[row.label] in known]
+    rows = choosing(state, config)
     if len(live) < 2 or len(rows) < MIN_TEMPERATURE_RECORDS:
         return head
     logits = head.logits(state.holdout_features(rows))[:, live]

@@ -1,12 +1,17 @@
 """The accuracy matrix of a task that is still being learned, one row a round."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from schemas.evaluation import SliceAccuracy, Transfer, WindowAccuracy
 
-WINDOW = "window:"
-"""Slices of this name are the held-out records that one round brought."""
+_WINDOW = "window:"
+
+
+def by_window(slices: Iterable[SliceAccuracy]) -> dict[int, SliceAccuracy]:
+    """The slices that are the held-out records of one round each, by its sequence, rising."""
+    found = {int(s.name.removeprefix(_WINDOW)): s for s in slices if s.name.startswith(_WINDOW)}
+    return dict(sorted(found.items()))
 
 
 def transfer_after(
@@ -21,13 +26,10 @@ def transfer_after(
     """
     known = {each.window: each for each in before.windows} if before else {}
     rows: list[WindowAccuracy] = []
-    for each in slices:
-        if not each.name.startswith(WINDOW):
-            continue
+    for window, each in by_window(slices).items():
         now = each.champion if served_on else each.candidate
         if now is None:
             continue  # nothing serves
-        window = int(each.name.removeprefix(WINDOW))
         held = known.get(window)
         rows.append(
             WindowAccuracy(
@@ -38,7 +40,7 @@ def transfer_after(
                 now=now,
             )
         )
-    return _summed_up(sorted(rows, key=lambda row: row.window)) if rows else before
+    return _summed_up(rows) if rows else before
 
 
 def _summed_up(rows: Sequence[WindowAccuracy]) -> Transfer:

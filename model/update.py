@@ -89,6 +89,7 @@ def increment(
         taken_in = _taken_in(state, intake, features, rows, config=config)
     with watch("evaluate"):  # 2.
         right = _right(state, intake, features)
+        accuracy = sum(right) / len(right) if right else None
         answered = [item.record for item in intake.taken]
         errors, drift = watched(
             (state.tip.watch if state.tip else None) or Watch(),
@@ -113,7 +114,7 @@ def increment(
                 exporter=exporter,
                 clock=clock,
                 trial=guard.concluded(fault),
-                prequential_accuracy=sum(right) / len(right) if right else None,
+                prequential_accuracy=accuracy,
             )
         except (
             ArtifactRefusedError,
@@ -140,7 +141,7 @@ def increment(
             trained_through=intake.trained_through,
             refused=intake.refused,
             last_appended_at=last_appended_at,
-            prequential_accuracy=sum(right) / len(right) if right else None,
+            prequential_accuracy=accuracy,
             rows=rows,
             watch=errors,
             drift=drift,

@@ -20,6 +20,11 @@ class Outcome(StrEnum):
     ROLLED_BACK = "rolled_back"
     FORGOTTEN = "forgotten"
 
+    @property
+    def candidate_serves(self) -> bool:
+        """Whether what the round solved serves after it, proven or to forget."""
+        return self in {Outcome.PROMOTED, Outcome.FORGOTTEN}
+
 
 class Comparison(BaseModel):
     """Champion and candidate on the same records; empty where nothing was measured."""

@@ -1,13 +1,14 @@
 """What is forgotten by a horizon neither chooses nor judges any more."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from model.config import HeadConfig, RefreshConfig
 from model.data import Record
-from model.horizon import held_out
+from model.horizon import choosing, held_out
 from model.lineage import LineageEntry
 from schemas.evaluation import Outcome
 from tests.model.loop import Loop, stream
@@ -69,3 +70,15 @@ def test_with_one_those_from_before_it_do_not(
     )
     assert 0 < len(rows) < len(state.holdout.part("judge"))
     assert {row.sequence for row in rows} == set(range(oldest, 8))
+
+
+def test_a_label_that_nothing_was_learned_of_does_not_choose(
+    tmp_path: Path, tiny_encoder_folder: Path
+) -> None:
+    """It is known from held-out records; the statistics may not even have a column for it."""
+    state = learned(tmp_path, tiny_encoder_folder, stream(240)).state()
+    rows = state.holdout.part("select")
+    new = replace(rows[0], id="new", label="new")
+    state = replace(state, labels=(*state.labels, "new"), holdout=state.holdout.add([new]))
+    assert new in state.holdout.part("select")
+    assert choosing(state, HeadConfig()) == list(rows)
