@@ -42,6 +42,19 @@ class Aftermath:
         later = {entry.sequence for entry in self._entries() if _brought(entry)}
         return tuple(sorted((later | set(self.then.set_apart)) - gone))
 
+    def tries(self) -> dict[int, int]:
+        """How many increments have tried the rounds that were apart at or since the version.
+
+        The one that adopted a round is counted, so that bad records which are adopted and rolled
+        back again and again are given up in the end.
+        """
+        last, found = self.now.sequence - 1, dict[int, int]()
+        for entry in (self.to, *self._entries()):
+            adopted = entry.sequence < last  # unless a later entry has it apart, too
+            told = zip(entry.set_apart, entry.set_apart_tries, strict=False)
+            found |= {sequence: count + adopted for sequence, count in told}
+        return found
+
     def rows(self) -> tuple[Row, ...]:
         """Every row that is still known, each correction with the row that it would take back."""
         found = self._features()

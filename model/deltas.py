@@ -10,7 +10,8 @@ from model.state import TaskState, stacked
 from model.statistics import Statistics
 
 TRIES_OF_A_REJECTED_ROUND = 3
-"""How many later increments try the records of a rejected one again, once a version serves."""
+"""How many later increments try the records of a rejected one again, once a version serves. Those
+that adopted them count where a rollback sets them apart once more."""
 
 BEFORE_ALL = -1
 """The sequence of a row that was reinstated: it counts, whatever round had brought it."""
@@ -95,6 +96,12 @@ def set_apart_without(
         sequence: tuple(row for row in rows if (row.id, sequence) not in replaced)
         for sequence, rows in set_apart.items()
     }
+
+
+def spent_rounds(state: TaskState) -> frozenset[int]:
+    """The rejected or blamed rounds that were tried often enough."""
+    tried = ((sequence, state.tries.get(sequence, 0)) for sequence in state.set_apart)
+    return frozenset(s for s, count in tried if count >= TRIES_OF_A_REJECTED_ROUND)
 
 
 def reinstated(rows: Iterable[Row]) -> tuple[Row, ...]:

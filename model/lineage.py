@@ -158,7 +158,7 @@ class LineageEntry(_Part):
     set_apart: tuple[Count, ...] = ()
     """Sequences of rejected increments whose records the next increment tries again."""
     set_apart_tries: tuple[Count, ...] = ()
-    """How many increments have tried each of them."""
+    """How many increments have tried each of them, those included that a rollback took back."""
     given_up: tuple[Count, ...] = ()
     """Sequences of rejected increments that were tried again often enough."""
     records_seen: Count

@@ -6,6 +6,7 @@ from itertools import chain, pairwise
 
 from model.config import RefreshConfig, TaskConfig
 from model.data import Log, Record
+from model.deltas import spent_rounds
 from model.errors import SpanDeletedError
 from model.lineage import Lineage, LineageEntry
 from model.splits import split_of
@@ -83,10 +84,12 @@ def not_learned(state: TaskState, config: TaskConfig) -> frozenset[int]:
     """The rejected rounds whose records stay apart, for the next increment to try again.
 
     Before the first version every round was rejected: there is nothing else to learn from. Under a
-    trained head no increment tries anything, so that the refresh takes what was apart.
+    trained head no increment tries anything, so that the refresh takes what was apart, but for what
+    was taken and rolled back often enough.
     """
-    waits = state.head is not None and config.head.form != "softmax"
-    return frozenset(state.set_apart if waits else ())
+    if state.head is None:
+        return frozenset()
+    return spent_rounds(state) if config.head.form == "softmax" else frozenset(state.set_apart)
 
 
 def _rounds(

@@ -87,9 +87,10 @@ def roll_back(
        now. What is known beside them (labels, held-out records, `trained_through`) stays the
        tip's: nothing is learned twice, and labels that came later wait for their records.
     3. Set the records learned since apart, with their features under the restored encoder: the
-       next increment solves with and without them, as after a rejection. Where the encoder was
-       another, features come from the journals written before it changed, else from the texts in
-       the replay memory or the log; what none holds is given up, and the reason says how much.
+       next increment solves with and without them, as after a rejection, until they were tried
+       often enough. Where the encoder was another, features come from the journals written before
+       it changed, else from the texts in the replay memory or the log; what none holds is given
+       up, and the reason says how much.
     4. Commit; the old graphs are announced again, so that nothing is exported or proven anew. Only
        where the old head had learned what is denied it is solved anew from what is left, exported
        and proven.
@@ -124,7 +125,7 @@ def roll_back(
     with watch("evaluate"):  # 3.
         held_out = _holdout_features(state, then)
         since = Aftermath(state, then, to, held_out, lineage, log)
-        rows, blamed = since.rows(), since.blamed()
+        rows, blamed, tries = since.rows(), since.blamed(), since.tries()
         apart = _apart(rows, blamed)
         lost = tuple(sequence for sequence in blamed if sequence not in apart)
     after = replace(
@@ -134,7 +135,7 @@ def roll_back(
         statistics=then.statistics.with_labels(len(state.labels)),
         journal=state.journal.replaced(rows),
         set_apart=apart,
-        tries={sequence: state.tries.get(sequence, 0) for sequence in apart},
+        tries={sequence: tries.get(sequence, 0) for sequence in apart},
         features=held_out,
         replay=state.replay.without(
             {(row.id, row.sequence) for row in state.replay.rows if row.sequence in lost}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from model.candidate import solve_candidate
 from model.config import TaskConfig
-from model.deltas import TRIES_OF_A_REJECTED_ROUND, applied, reinstated
+from model.deltas import TRIES_OF_A_REJECTED_ROUND, applied, reinstated, spent_rounds
 from model.head import LinearHead
 from model.journal import Row
 from model.state import TaskState
@@ -23,14 +23,18 @@ class Solution:
 
 
 def solve_round(state: TaskState, rows: Sequence[Row], *, config: TaskConfig) -> Solution:
-    """Solve with and without what was rejected before; selection records say which is better."""
+    """Solve with and without what was rejected before; selection records say which is better.
+
+    What was tried often enough, adopted and rolled back each time, is not tried again.
+    """
     index = state.label_index()
     without = applied(state.statistics, rows, index)
     head, right = solve_candidate(state, without, config=config.head, keep_form=True)
     solution = Solution(head, without, adopts=False)
-    if not state.set_apart:
+    spent = spent_rounds(state)
+    every = [row for s, held in state.set_apart.items() if s not in spent for row in held]
+    if not every:
         return solution
-    every = [row for held in state.set_apart.values() for row in held]
     combined = applied(without, every, index)
     other, other_right = solve_candidate(state, combined, config=config.head, keep_form=True)
     # Of equals the one that knows more.
@@ -46,7 +50,8 @@ def settled(
     there was nothing to compare it with, so that none is.
     """
     promoted = outcome is Outcome.PROMOTED
-    left = {} if promoted and solution.adopts else dict(state.set_apart)
+    adopted, spent = promoted and solution.adopts, spent_rounds(state)
+    left = {s: held for s, held in state.set_apart.items() if s in spent or not adopted}
     tried = 0 if state.head is None else 1
     tries = {sequence: state.tries.get(sequence, 0) + tried for sequence in left}
     given_up = tuple(s for s, count in tries.items() if count >= TRIES_OF_A_REJECTED_ROUND)

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import GateConfig
+from model.config import GateConfig, HeadConfig, MonitorConfig
+from model.reread import not_learned
 from model.splits import split_of
 from schemas.evaluation import Outcome
-from tests.model.loop import NEVER, Loop, a_record, direct_statistics, part_of, stream
+from tests.model.loop import NEVER, TASK, Loop, a_record, direct_statistics, part_of, stream
 
 
 @pytest.fixture
@@ -97,6 +98,48 @@ def test_a_correction_that_is_given_up_leaves_the_record_as_it_was(loop: Loop) -
     read = loop.state(loop.new_learner()).journal.get(wrong.id)
     assert read is not None
     assert read.label == "up"
+
+
+def test_a_round_that_is_adopted_and_rolled_back_again_and_again_is_given_up(
+    tmp_path: Path, tiny_encoder_folder: Path
+) -> None:
+    loop = Loop(
+        tmp_path,
+        tiny_encoder_folder,
+        gate=GateConfig(obey=False),
+        monitor=MonitorConfig(enabled=False),
+    )
+    records = stream(420)
+    loop.learn(records[:120])
+    blamed = loop.learn(records[120:180]).sequence
+    tries = []
+    for start in (180, 240, 300, 360):
+        back = loop.learner.rollback(TASK, 0, loop.config, who="me", why="it lost its way")
+        tries.append(dict(zip(back.set_apart, back.set_apart_tries, strict=True))[blamed])
+        loop.learner = loop.new_learner()
+        after = loop.learn(records[start : start + 60])
+
+    assert tries == [0, 1, 2, 3]
+    assert after.outcome is Outcome.PROMOTED
+    assert after.set_apart == ()
+    assert after.given_up == (blamed,)
+    brought = [row for row in loop.state().journal if row.sequence not in (0, blamed)]
+    learned = sum(row.part == "learn" for row in brought)
+    assert loop.state().statistics.num_records == learned_at(loop, 0) + learned
+
+
+def learned_at(loop: Loop, sequence: int) -> int:
+    return loop.lineage.entry(sequence).evaluation.counts.learned
+
+
+def test_a_trained_head_does_not_take_again_what_was_rolled_back_often_enough(loop: Loop) -> None:
+    loop.learn(stream(60))
+    trained = loop.config.model_copy(update={"head": HeadConfig(form="softmax")})
+    state = replace(loop.state(), set_apart={1: (), 2: ()}, tries={1: 3, 2: 2})
+
+    assert not_learned(state, trained) == {1}
+    assert not_learned(replace(state, head=None), trained) == frozenset()
+    assert not_learned(state, loop.config) == {1, 2}
 
 
 def test_rounds_are_not_given_up_before_the_first_version(loop: Loop) -> None:
