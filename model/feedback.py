@@ -85,7 +85,7 @@ def after_trial(plan: Plan, tried: Verdict, config: TaskConfig) -> Plan:
     Nothing chose on those records, and they are many. A refresh whose encoder must go counts as one
     that was rejected by the gate: the plan goes on from the one that it was run with. The encoder
     that stays frees the budget of the next fit where it surely paid, and where its gain may be
-    chance it takes back what the gate had freed.
+    chance it takes back what the gate had freed. A trial that told nothing changes nothing.
 
     Args:
         plan: the one that holds.
@@ -98,7 +98,7 @@ def after_trial(plan: Plan, tried: Verdict, config: TaskConfig) -> Plan:
         lost = RefreshOutcome(outcome=Outcome.ROLLED_BACK, reason=tried.fault, new=gain)
         return next_plan(tried.fitted_with.model_copy(update=kept), lost, config)
     paid = _sure(gain) and pays(gain, limits)
-    if not limits.enabled or (gain.proven and not paid):
+    if not limits.enabled or not gain.records or (gain.proven and not paid):
         return plan
     change = Adjustment(
         field="compute_share",

@@ -8,7 +8,6 @@ from model.config import DriftConfig, MonitorConfig, TaskConfig
 from model.data import Progress, Record
 from model.drift import Change
 from model.encoder import Encoder, Features
-from model.gain import NOTHING
 from model.monitor import Probation
 from model.state import TaskState
 from model.succession import holds_trials
@@ -89,11 +88,15 @@ class Guard:
         if trial is None or not trial.num_records:
             return self
         seen = trial.gain
-        known = seen.records / trial.num_records
-        risen = drift and seen.records and seen.wrong / seen.records - drift.before
-        if known >= 1 - MOST_NEW_LABELS and not (risen and risen >= config.min_rise):
-            return self
-        return replace(self, verdict=Verdict(NOTHING, None, trial.plan))
+        unknown = 1 - seen.records / trial.num_records
+        if unknown > MOST_NEW_LABELS:
+            why = f"its predecessor never learned the labels of {unknown:.0%} of the records"
+            return replace(self, verdict=trial.broken_off(why))
+        error = seen.wrong / seen.records
+        if drift and error - drift.before >= config.min_rise:
+            why = f"the stream drifted, and its predecessor errs on {error:.0%} too"
+            return replace(self, verdict=trial.broken_off(why))
+        return self
 
     def fault(self, config: MonitorConfig) -> Fault | None:
         """What must happen. An encoder that failed its trial goes first: what came since stays."""
@@ -103,13 +106,18 @@ class Guard:
             return Fault(self.probation.version, self.probation.encoder, why)
         return None
 
-    def concluded(self, fault: Fault) -> Verdict | None:
+    def concluded(self, fault: Fault, serving: Encoder) -> Verdict | None:
         """How the trial ends where this fault is mended.
 
-        A loss that is proven before its time ends it too. The encoder is to blame where it did
-        worse than its predecessor so far; else what was learned under it is.
+        A loss that is proven before its time ends it too. The encoder is to blame where it goes and
+        did worse than its predecessor so far; else what was learned under it is.
+
+        Args:
+            fault: found by `fault`.
+            serving: the encoder on trial.
         """
-        if self.verdict is not None or self.trial is None or self.trial.gain.net >= 0:
+        stays = fault.encoder.digest == serving.digest
+        if self.verdict is not None or self.trial is None or stays or self.trial.gain.net >= 0:
             return self.verdict
         return Verdict(self.trial.gain, fault.why, self.trial.plan)
 

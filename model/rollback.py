@@ -101,7 +101,7 @@ def roll_back(
         encoder: its encoder.
         who: asked for it.
         why: in their words.
-        log: to read records again; None where it is not at hand.
+        log: to read records again, where `refresh.read_log` lets it; None where it is not at hand.
         config: of the task.
         lineage: of the task.
         exporter: of a head that is solved anew.
@@ -124,7 +124,8 @@ def roll_back(
         solves = to_be_solved(restored, then)
     with watch("evaluate"):  # 3.
         held_out = _holdout_features(state, then)
-        since = Aftermath(state, then, to, held_out, lineage, log)
+        at_hand = log if config.refresh.read_log else None
+        since = Aftermath(state, then, to, held_out, lineage, at_hand)
         rows, blamed, tries = since.rows(), since.blamed(), since.tries()
         apart = _apart(rows, blamed)
         lost = tuple(sequence for sequence in blamed if sequence not in apart)

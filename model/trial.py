@@ -33,6 +33,8 @@ class Verdict:
     """Why the encoder must go, in words and numbers; None where it stays."""
     fitted_with: Plan
     """The plan of its refresh."""
+    told: str = ""
+    """What the round's reason says of it where the encoder stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,17 @@ class Trial:
         """What came of it; None before `monitor.records`."""
         if self.num_records < config.records:
             return None
-        return Verdict(self.gain, self._fault(config), self.plan)
+        told = f"the encoder of version {self.refreshed} stays after its trial ({self.gain})"
+        return Verdict(self.gain, self._fault(config), self.plan, told)
+
+    def broken_off(self, why: str) -> Verdict:
+        """The end of a trial that tells nothing: the encoder stays, its gain counts for nothing.
+
+        Args:
+            why: a clause.
+        """
+        told = f"the trial of version {self.refreshed}'s encoder ends without a verdict: {why}"
+        return Verdict(NOTHING, None, self.plan, told)
 
     def _fault(self, config: MonitorConfig) -> str | None:
         seen, records = self.gain, self.num_records

@@ -108,12 +108,12 @@ def increment(
                 encoder=fault.encoder,
                 who="monitor",
                 why=fault.why,
-                log=log if config.refresh.read_log else None,
+                log=log,
                 config=config,
                 lineage=lineage,
                 exporter=exporter,
                 clock=clock,
-                trial=guard.concluded(fault),
+                trial=guard.concluded(fault, state.encoder),
                 prequential_accuracy=accuracy,
             )
         except (
@@ -163,6 +163,9 @@ def increment(
             findings = replace(
                 findings.judged(judged), rows=(*rows, *back_again), given_up=given_up
             )
+        if guard.verdict is not None and guard.trial is not None and guard.verdict.told:
+            told = f"{findings.reason}; {guard.verdict.told}"
+            findings = replace(findings, reason=told)
         after = remembered(taken_in, after, intake, rows, findings.given_up)
     return commit_round(  # 5.
         state, after, findings, lineage=lineage, exporter=exporter, watch=watch, clock=clock

@@ -56,7 +56,8 @@ class MonitorConfig(Config):
     """Whether a refreshed encoder is on trial for `records`: at their end it is rolled back where
     the one before it did better, proven or not, and the older one's head learns what came since.
     Of those that are as good one in six goes, at the cost of its fit. There is none without the log
-    (`refresh.read_log`), and none of a trained head. A drift of the stream or many new labels end
-    one without a verdict: the encoder stays. Another refresh by command begins one of its own."""
+    (`refresh.read_log`), and none of a trained head. A drift that the one before meets too or many
+    new labels end one without a verdict: the encoder stays. Another refresh by command begins
+    one of its own."""
     max_trial_loss: Fraction = 0.01
     """Loss in accuracy, as it is estimated, up to which a refreshed encoder stays."""

@@ -30,7 +30,7 @@ class RefreshConfig(Config):
     """Share of older records, drawn from the log, in what a refresh fits on."""
     schedule_seconds: Positive | None = None
     """A refresh is due so long after the last one, where anything came since; None has no schedule.
-    It is looked at after each update."""
+    It is looked at after each update, and waits for the end of an encoder's trial."""
     budget_sample_steps: AtLeastOne | None = None
     """Most records times epochs of one fit; None is bounded by the records that are drawn."""
     budget_seconds: Positive | None = None
@@ -41,7 +41,7 @@ class RefreshConfig(Config):
     """Longest time to encode them again, else no limit. What it leaves out gets mapped features."""
     read_log: bool = True
     """Whether a refresh may read the whole log. Otherwise it reads the round before it, and of
-    older records only those that the replay memory holds."""
+    older records only those that the replay memory holds; so does a rollback to another encoder."""
 
 
 class FeedbackConfig(Config):

@@ -23,6 +23,8 @@ from tests.faults.spoilt import Spoilt, spoil_newest
 from tests.faults.stage import Stage
 
 PLAN = "plan.json"
+AGAIN_SECONDS, LONGEST_SECONDS = 1.0, 60.0
+"""What could not come to pass at its time is tried so often, for so long."""
 STORE_KINDS = {
     Kind.STORE_ERROR: "error",
     Kind.STORE_LOST: "lost",
@@ -69,6 +71,10 @@ class _Step(NamedTuple):
     begins: bool
 
 
+def _order(step: _Step) -> tuple[float, bool, int]:
+    return step.at, not step.begins, step.number
+
+
 class Injector:
     """Begins and ends faults; `healed` once all are over and the brokers answer again.
 
@@ -94,7 +100,7 @@ class Injector:
         steps = [_Step(fault.at, fault.number, fault, begins=True) for fault in faults]
         steps += [_Step(fault.ends, fault.number, fault, begins=False) for fault in faults]
         # Of one moment what begins comes first, so that a fault without a length has both.
-        self._steps = sorted(steps, key=lambda step: (step.at, not step.begins, step.number))
+        self._steps = sorted(steps, key=_order)
         self._starting: list[threading.Thread] = []
         self._spoilt: dict[int, Spoilt] = {}
         self._in_vain: set[int] = set()
@@ -103,6 +109,9 @@ class Injector:
         """Carry out what is due."""
         while self._steps and self._steps[0].at <= elapsed:
             step = self._steps.pop(0)
+            if step.begins and step.fault.kind is Kind.RETENTION and not self._delete(step.fault):
+                self._put_off(step, elapsed)
+                continue
             (self._begin if step.begins else self._end)(step.fault)
             self._told(step.fault, step.begins)
 
@@ -151,11 +160,25 @@ class Injector:
             case Kind.LEADER:
                 place = self._stage.labeled_place(fault.target)
                 self._aside(lambda: self._brokers.move_leader(*place))
-            case Kind.RETENTION:
-                self._in_vain.add(fault.number)
-                with suppress(KafkaError):  # the broker is away: nothing is deleted
-                    if self._stage.delete_windowed(int(fault.target)):
-                        self._in_vain.discard(fault.number)
+
+    def _delete(self, fault: Fault) -> bool:
+        """Let retention delete; False where nothing is windowed yet, or the broker is away."""
+        self._in_vain.add(fault.number)
+        with suppress(KafkaError):
+            if self._stage.delete_windowed(int(fault.target)):
+                self._in_vain.discard(fault.number)
+        return fault.number not in self._in_vain
+
+    def _put_off(self, step: _Step, elapsed: float) -> None:
+        """Try it again a little later, while records go on; in the end it was in vain."""
+        if elapsed >= step.fault.at + LONGEST_SECONDS:
+            return
+        later = elapsed + AGAIN_SECONDS
+        steps = (
+            one._replace(at=later + one.at - step.at) if one.number == step.number else one
+            for one in (step, *self._steps)
+        )
+        self._steps = sorted(steps, key=_order)
 
     def _end(self, fault: Fault) -> None:
         if (inside := _in_a_plan(fault)) is not None:

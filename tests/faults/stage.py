@@ -18,13 +18,11 @@ from tests.faults.feeder import Feeder
 from tests.faults.schedule import ROLES
 from tests.faults.stream import MAX_TEXT_CHARS, PARTITIONS, TASKS, asking_stream, labeled_stream
 from tests.integration.installation import environment_of, write_config
-from tests.waiting import becomes
 
 LABELED_RATE, ASKING_RATE = 40.0, 10.0
 """Records a second."""
 FIRST_RECORDS = 200
 WINDOW = 20
-COMMIT_SECONDS = 5.0
 DEFAULTS: dict[str, Any] = {"window": {"records": WINDOW, "max_idle_seconds": 3}}
 REFRESHING: dict[str, Any] = {
     "refresh": {
@@ -120,17 +118,10 @@ class Stage:
     def delete_windowed(self, partition: int) -> bool:
         """Delete, as retention does, what the windows role has committed; whether there was any.
 
-        A busy machine has a moment to come to that.
-
         Raises:
             kafka.errors.KafkaError: the broker does not answer.
         """
-
-        def committed() -> int:
-            return self.tail.committed()["windows"].get((LABELED_TEXTS.name, partition), 0)
-
-        becomes(lambda: committed() > 0, timeout_seconds=COMMIT_SECONDS)
-        held = committed()
+        held = self.tail.committed()["windows"].get((LABELED_TEXTS.name, partition), 0)
         self.tail.read_on()  # the checker must have seen it
         if held:
             place = TopicPartition(*self.labeled_place(str(partition)))

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from kafka.errors import KafkaConnectionError
+
 from tests.faults.injector import Injector, plans_of
 from tests.faults.plan import armed_file, fired_file
 from tests.faults.schedule import Fault, Kind
@@ -15,6 +17,7 @@ class Noted:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.crew = self
+        self.delete_windowed: Any
 
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments, **more: self.calls.append((name, *arguments, *more.values()))
@@ -84,3 +87,37 @@ def test_a_fault_of_a_plan_is_armed_while_it_lasts_and_fires_or_not(tmp_path: Pa
     one.step(6.0)
     assert not armed_file(plan, "f4").exists()
     assert one.fired(fault)
+
+
+def test_retention_waits_until_there_is_something_to_delete(tmp_path: Path) -> None:
+    one, noted = injector(tmp_path, Fault(0, 1.0, Kind.RETENTION, "0", 0.0))
+    windowed = False
+
+    def delete_windowed(partition: int) -> bool:
+        noted.calls.append(("delete_windowed", partition))
+        if len(noted.calls) == 1:
+            raise KafkaConnectionError
+        return windowed
+
+    noted.delete_windowed = delete_windowed
+    one.step(1.0)
+    one.step(1.5)
+    assert len(noted.calls) == 1
+    one.step(2.0)
+    assert len(noted.calls) == 2
+    assert not one.healed
+    windowed = True
+    one.step(3.0)
+    assert one.healed
+    assert one.fired(Fault(0, 1.0, Kind.RETENTION, "0", 0.0))
+
+
+def test_retention_that_finds_nothing_to_delete_for_a_minute_was_in_vain(tmp_path: Path) -> None:
+    fault = Fault(0, 1.0, Kind.RETENTION, "0", 0.0)
+    one, noted = injector(tmp_path, fault)
+    noted.delete_windowed = lambda _partition: False
+    one.step(60.9)
+    assert not one.healed
+    one.step(62.0)
+    assert one.healed
+    assert not one.fired(fault)

@@ -28,9 +28,9 @@ def test_a_sure_gain_on_trial_frees_the_budget_and_one_by_chance_takes_it_back()
     assert "+28 answers of 500" in paid.changes[0].reason
     assert after_trial(paid, stays(SURE), CONFIG) == paid
     assert after_trial(paid, stays(SMALL), CONFIG) == paid, "beyond chance"
-    for gain in (CHANCE, NOTHING):
-        assert after_trial(OWN, stays(gain), CONFIG) == OWN
-        assert after_trial(paid, stays(gain), CONFIG).compute_share is None
+    assert after_trial(OWN, stays(CHANCE), CONFIG) == OWN
+    assert after_trial(paid, stays(CHANCE), CONFIG).compute_share is None
+    assert after_trial(paid, stays(NOTHING), CONFIG) == paid, "it told nothing"
     off = CONFIG.model_copy(update={"feedback": FeedbackConfig(enabled=False)})
     assert after_trial(OWN, stays(SURE), off) == OWN
 

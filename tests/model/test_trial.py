@@ -110,6 +110,7 @@ def test_an_encoder_that_did_better_stays_and_the_next_may_cost_more(loop: Loop)
     assert last.plan is not None
     assert last.plan.compute_share == PAYING
     assert "paid on trial" in last.plan.changes[-1].reason
+    assert "stays after its trial (+" in last.evaluation.reason
 
 
 def test_both_heads_stay_as_they_were_and_the_counts_survive_a_restart(loop: Loop) -> None:

@@ -55,15 +55,18 @@ def test_a_proven_loss_ends_it_without_a_verdict_where_the_encoder_did_no_worse(
 
 def test_a_proven_loss_is_a_lost_refresh_where_the_encoder_did_worse(loop: Loop) -> None:
     _, entry = refreshed(loop, stream(240))
-    trial, fault = loop.state().trial, Fault(0, loop.state().encoder, "proven to be worse")
+    serving, trial = loop.state().encoder, loop.state().trial
     assert trial is not None
+    fault = Fault(0, trial.encoder, "proven to be worse")
     worse, better = Gain(60, wrong=20, gained=2, lost=25), Gain(60, wrong=20, gained=3, lost=3)
 
-    lost = Guard(None, replace(trial, gain=worse), None).concluded(fault)
+    blamed = Guard(None, replace(trial, gain=worse), None)
+    lost = blamed.concluded(fault, serving)
 
     assert lost == Verdict(worse, "proven to be worse", trial.plan)
-    assert Guard(None, replace(trial, gain=better), None).concluded(fault) is None
-    assert Guard(None, None, None).concluded(fault) is None
+    assert blamed.concluded(replace(fault, encoder=serving), serving) is None, "the encoder stays"
+    assert Guard(None, replace(trial, gain=better), None).concluded(fault, serving) is None
+    assert Guard(None, None, None).concluded(fault, serving) is None
     assert entry.plan is not None
     assert after_trial(entry.plan, lost, loop.config).rejected_in_a_row == 1
 
@@ -84,6 +87,7 @@ def test_a_drift_of_the_stream_ends_it_and_makes_a_refresh_due(loop: Loop) -> No
     assert drifted.trial is None
     assert drifted.rollback is None
     assert drifted.encoder == entry.encoder
+    assert "ends without a verdict: the stream drifted" in drifted.evaluation.reason
     due = loop.learner.due(TASK, loop.config)
     assert due is not None
     assert "drift" in due
@@ -100,8 +104,10 @@ def test_a_drift_that_the_encoder_alone_meets_ends_nothing(loop: Loop) -> None:
 
     assert better.under(risen, DriftConfig()) == better
     assert better.under(None, DriftConfig()) == better
-    ended = Verdict(NOTHING, None, trial.plan)
-    assert as_bad.under(risen, DriftConfig()).verdict == ended
+    ended = as_bad.under(risen, DriftConfig()).verdict
+    assert ended is not None
+    assert (ended.gain, ended.fault) == (NOTHING, None)
+    assert ended.told.endswith("the stream drifted, and its predecessor errs on 47% too")
 
 
 def test_records_of_labels_that_the_predecessor_never_learned_end_it(loop: Loop) -> None:
@@ -113,7 +119,10 @@ def test_records_of_labels_that_the_predecessor_never_learned_end_it(loop: Loop)
     many = Guard(None, replace(trial, num_records=500, gain=lost), None)
 
     assert few.under(None, DriftConfig()) == few
-    assert many.under(None, DriftConfig()).verdict == Verdict(NOTHING, None, trial.plan)
+    ended = many.under(None, DriftConfig()).verdict
+    assert ended is not None
+    assert (ended.gain, ended.fault) == (NOTHING, None)
+    assert ended.told.endswith("its predecessor never learned the labels of 40% of the records")
 
 
 def test_a_forgetting_lets_it_count_on_and_holds_when_the_encoder_goes(loop: Loop) -> None:
