@@ -208,6 +208,24 @@ def replay_share(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjust
     )
 
 
+def replay_horizon(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
+    """Older records from less far back where a fit with them lost new answers beyond chance.
+
+    What lies far back may say otherwise by now. A fit that forgot lets them lie further back again,
+    in the end without a horizon.
+    """
+    limits, now = config.feedback, plan.replay_horizon
+    after: float | None
+    if seen.new.lossy and seen.old.net >= 0:
+        shorter = limits.max_replay_horizon if now is None else now / 2
+        after = max(shorter, limits.min_replay_horizon)
+    elif now is not None and _forgot(seen):
+        after = None if now * 2 > limits.max_replay_horizon else now * 2
+    else:
+        return None
+    return Adjustment(field="replay_horizon", before=now, after=after, reason=_sides(seen))
+
+
 def distillation_weight(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
     """More weight on the champion's answers where the fit forgot, less where it learned nothing."""
     held = config.methods.distillation
@@ -265,6 +283,7 @@ RULES: tuple[Rule, ...] = (
     learning_rate,
     frozen_layers,
     replay_share,
+    replay_horizon,
     distillation_weight,
     epochs,
 )

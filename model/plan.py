@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from model.bandit import Bandit
-from model.config import DistillationConfig, MethodsConfig, TaskConfig
+from model.config import DistillationConfig, MethodsConfig, RefreshConfig, TaskConfig
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -40,6 +40,8 @@ class Plan(_Part):
     """Times `fit.learning_rate`; the head's rate stays."""
     epochs: Annotated[int, Field(ge=1)] | None = None
     replay_share: Share | None = None
+    replay_horizon: Positive | None = None
+    """Times `refresh.newest_records`: how far back the replayed records may lie."""
     distillation_weight: Annotated[float, Field(ge=0)] | None = None
     frozen_layers: Annotated[int, Field(ge=0)] | None = None
     """Lowest transformer layers that are not fitted."""
@@ -72,11 +74,23 @@ class Plan(_Part):
         changes = {
             "fit": config.fit.model_copy(update=_given(fit)),
             "refresh": config.refresh.model_copy(
-                update=_given({"replay_share": self.replay_share})
+                update=_given(
+                    {
+                        "replay_share": self.replay_share,
+                        "replay_horizon_records": self._replay_horizon(config.refresh),
+                    }
+                )
             ),
             "methods": self._distilled(config.methods),
         }
         return config.model_copy(update=changes)
+
+    def _replay_horizon(self, config: RefreshConfig) -> int | None:
+        """The shorter of the plan's and the configured one, in records."""
+        if self.replay_horizon is None:
+            return None
+        planned = max(1, round(self.replay_horizon * config.newest_records))
+        return min(planned, config.replay_horizon_records or planned)
 
     def _distilled(self, methods: MethodsConfig) -> MethodsConfig:
         if self.distillation_weight is None:

@@ -28,6 +28,9 @@ class RefreshConfig(Config):
     `budget_sample_steps` or `budget_seconds` a fit may be smaller."""
     replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of older records, drawn from the log, in what a refresh fits on."""
+    replay_horizon_records: AtLeastOne | None = None
+    """How far back these older records may lie: among so many before the newest ones; None has no
+    horizon."""
     schedule_seconds: Positive | None = None
     """A refresh is due so long after the last one, where anything came since; None has no schedule.
     It is looked at after each update, and waits for the end of an encoder's trial."""
@@ -71,6 +74,11 @@ class FeedbackConfig(Config):
     """Largest share of older records, after fits that forgot."""
     min_replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Smallest, after fits that learned nothing new."""
+    max_replay_horizon: Annotated[float, Field(gt=0)] = 8.0
+    """Longest multiple of `refresh.newest_records` that older records are drawn from once fits with
+    them lost new answers; beyond it there is no horizon."""
+    min_replay_horizon: Annotated[float, Field(gt=0)] = 2.0
+    """Shortest such multiple."""
     max_distillation_weight: Annotated[float, Field(ge=0)] = 2.0
     """Largest weight of distillation from the champion, after fits that forgot."""
     max_frozen_layers: Annotated[int, Field(ge=0)] = 3
@@ -87,6 +95,7 @@ class FeedbackConfig(Config):
     def _bounds_are_in_order(self) -> "FeedbackConfig":
         for low, high in (
             ("min_replay_share", "max_replay_share"),
+            ("min_replay_horizon", "max_replay_horizon"),
             ("compute_share", "paying_compute_share"),
         ):
             least, most = getattr(self, low), getattr(self, high)

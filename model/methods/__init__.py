@@ -1,6 +1,7 @@
 """Continual-learning methods: one method, one file, and the plans that name them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from model.config import MethodsConfig, TaskConfig
 from model.methods.average import RunningAverage
@@ -64,16 +65,17 @@ def methods_of(config: TaskConfig, *, weights: Mapping[str, float] | None = None
 
 
 def _draw(config: TaskConfig, weights: Mapping[str, float]) -> Draw:
-    newest, share = config.refresh.newest_records, config.refresh.replay_share
+    on = config.refresh
+    if config.method == "finetune":
+        return Newest(on.newest_records)
+    replay = Replay(on.newest_records, on.replay_share, horizon_records=on.replay_horizon_records)
     match config.method:
-        case "finetune":
-            return Newest(newest)
         case "replay":
-            return Replay(newest, share)
+            return replay
         case "slices":
-            return Replay(newest, share, by_slice)
+            return replace(replay, sample=by_slice)
         case "hard" | "leverage":
-            return Replay(newest, share, Weighted(weights))
+            return replace(replay, sample=Weighted(weights))
 
 
 def _losses(on: MethodsConfig) -> Iterator[Loss]:

@@ -33,20 +33,24 @@ class Replay:
         newest_records: most newest records of a fit.
         replay_share: share of older records in the whole, in [0, 1).
         sample: chooses the older ones; None balances them over labels.
+        horizon_records: how many before the newest the older ones are among; None is all.
     """
 
     newest_records: int
     replay_share: float
     sample: Sample | None = None
+    horizon_records: int | None = None
 
     @property
     def budget(self) -> int:
         """Most records of a choice."""
-        return self.newest_records + replayed_beside(self.newest_records, self.replay_share)
+        older = replayed_beside(self.newest_records, self.replay_share)
+        return self.newest_records + min(older, self.horizon_records or older)
 
     def __call__(self, records: Sequence[Record], *, seed: int) -> tuple[Record, ...]:
         """The sample of older records, then the newest, each oldest first."""
         newest, older = newest_and_older(records, self.newest_records)
+        older = older if self.horizon_records is None else older[-self.horizon_records :]
         size = replayed_beside(len(newest), self.replay_share)
         return (*(self.sample or balanced_sample)(older, size, seed=seed), *newest)
 

@@ -192,6 +192,34 @@ def test_a_neutral_plan_leaves_the_configuration_and_another_changes_what_it_nam
     assert applied.refresh.every_records == CONFIG.refresh.every_records
 
 
+def test_old_records_that_cost_new_answers_are_drawn_from_less_far_back() -> None:
+    plan, seen = OWN, []
+    for _ in range(4):
+        plan = next_plan(plan, rejected(new=LOSS, old=CHANCE), CONFIG)
+        seen.append(plan.replay_horizon)
+    assert seen == [8, 4, 2, 2]
+    assert "new: -12 answers of 200" in reason_of(
+        next_plan(OWN, rejected(new=LOSS), CONFIG), "replay_horizon"
+    )
+    again, back = plan, []
+    for _ in range(3):
+        again = next_plan(again, outcome(new=CLEAR, old=LOSS), CONFIG)
+        back.append(again.replay_horizon)
+    assert back == [4, 8, None]
+    assert next_plan(OWN, rejected(new=LOSS, old=LOSS), CONFIG).replay_horizon is None
+
+
+def test_the_shorter_horizon_of_plan_and_configuration_holds() -> None:
+    newest = CONFIG.refresh.newest_records
+    near = OWN.model_copy(update={"replay_horizon": 2.0})
+    bounded = CONFIG.refresh.model_copy(update={"replay_horizon_records": newest + 1})
+
+    assert near.applied(CONFIG).refresh.replay_horizon_records == 2 * newest
+    assert OWN.applied(CONFIG).refresh.replay_horizon_records is None
+    applied = near.applied(CONFIG.model_copy(update={"refresh": bounded}))
+    assert applied.refresh.replay_horizon_records == newest + 1
+
+
 GAINS = st.builds(
     lambda right, wrong, gained, lost: Gain(
         records=right + wrong, wrong=wrong, gained=min(gained, wrong), lost=min(lost, right)
@@ -220,6 +248,8 @@ def test_whatever_happens_a_plan_stays_in_bounds_and_every_change_has_its_reason
         assert LIMITS.min_learning_rate_scale <= plan.learning_rate_scale <= 1
         assert plan.epochs is None or 1 <= plan.epochs <= CONFIG.fit.epochs
         assert (plan.frozen_layers or 0) <= LIMITS.max_frozen_layers
+        horizon = plan.replay_horizon or LIMITS.min_replay_horizon
+        assert LIMITS.min_replay_horizon <= horizon <= LIMITS.max_replay_horizon
         assert (plan.distillation_weight or 0) <= LIMITS.max_distillation_weight
         changed = {name for name in type(plan).model_fields if _of(plan, name) != _of(before, name)}
         assert changed - BOOKS == {change.field for change in plan.changes}

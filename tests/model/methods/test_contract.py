@@ -51,6 +51,7 @@ DRAWS = (
     Replay(20, 0.9),
     Replay(3, 0.3),
     Replay(20, 0.5, by_slice),
+    Replay(20, 0.5, horizon_records=15),
     Replay(20, 0.5, Weighted()),
     Replay(20, 0.5, Weighted({f"id-{n}": 0.1 + n % 7 for n in range(90)})),
 )

@@ -61,3 +61,10 @@ def test_a_sample_grows_by_adding() -> None:
     small = balanced_sample(records(300), 30, seed=1)
     large = balanced_sample(records(300), 60, seed=1)
     assert set(small) <= set(large)
+
+
+def test_older_records_come_from_within_the_horizon() -> None:
+    chosen = Replay(20, 0.5, horizon_records=30)(records(500), seed=1)
+    assert len(chosen) == 40
+    assert min(record.offset for record in chosen) >= 450
+    assert len(Replay(20, 0.5, horizon_records=5)(records(500), seed=1)) == 25
