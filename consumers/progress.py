@@ -15,6 +15,7 @@ STAGES = {
 }
 """The course of a round."""
 EVENTS = {
+    "probing": "timing a few batches",
     "contest": "trying another plan",
     "arm_diverged": "a plan came to nothing",
     "rollback_refused": "no rollback",
