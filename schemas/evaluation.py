@@ -146,7 +146,9 @@ class EvaluationEvent(Event):
     spans: tuple[Span, ...]
     counts: RecordCounts
     prequential_accuracy: Fraction | None
-    """Champion on the whole window before anything was learned from it (Gama et al. 2013)."""
+    """Champion on the whole window before anything was learned from it (Gama et al. 2013). Of a
+    rollback by the monitor: what served, on the windows that showed its fault; they are learned
+    by the entry after it."""
     new: Comparison
     old: Comparison
     evidence: Literal["sufficient", "insufficient"] | None = None
