@@ -1,6 +1,6 @@
 """The dead letters that an installation holds: found, selected, and read whole one by one."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,13 +14,13 @@ from consumers.publisher import MissingTopicError
 from consumers.records import BadRecordError, RawRecord, parse_labeled_text, place_of
 from consumers.settings import Settings
 from consumers.whole_topic import TopicReader
-from model.errors import RejectError
+from model.errors import RejectError, SpanMismatchError
 from schemas.base import TASK_NAME
 from schemas.dead_letter import DeadLetter
 from schemas.labeled_text import Headers
 from schemas.redriven import Redriven
 from schemas.topics import DEAD_LETTERS_OF, REDRIVEN, Topic
-from schemas.window import TrainingWindow, digest_ids
+from schemas.window import TrainingWindow
 
 MAX_HEADING_CHARS = 200
 
@@ -92,7 +92,9 @@ class Original:
 class Due:
     """What a letter sends again."""
 
-    records: Sequence[Original]
+    records: Iterable[Original]
+    """A failed window's are read as they are taken: `RecordGoneError` where some vanish by then."""
+    num_records: int = 1
     gone: int = 0
     """How many more a failed window had, which retention has deleted."""
 
@@ -150,23 +152,38 @@ class DeadLetterLog:
         The lineage accounts for a failed window, so that it would teach nothing by itself.
 
         Raises:
-            RecordGoneError: the log does not hold them any more, or others in their place.
+            RecordGoneError: the log does not hold them any more.
+            SpanMismatchError: it holds others than the window was closed with, or the settings
+                here refuse some of them.
         """
         original = self.original(letter)
         if letter.reason != WINDOW_FAILED:
             return Due([original])
         window = TrainingWindow.decode(original.value or b"")
-        found = list(self._records_of(window))
-        gone = window.num_records - len(found)
-        if not found:
-            raise RecordGoneError(f"the log holds no record of {window.span} any more")
+        span = window.span
+        ids = [name for name, _ in self._records_of(window)]
+        gone = window.num_records - len(ids)
+        # Asked behind the reading, so that what retention deleted meanwhile counts as deleted.
+        deleted = self._reader.begins(span.topic, span.partition) - span.start
         # The ids of what retention has left cannot be compared with a digest over all of them.
-        if gone <= 0 and digest_ids(name for name, _ in found) != window.digest:
-            raise RecordGoneError(
-                f"{window.span} holds other records than when the window was closed: the topic was "
-                "made anew, or limits have changed since"
+        if not 0 < gone <= deleted and (fault := window.mismatch(ids)):
+            raise SpanMismatchError(
+                f"{fault}; redrive it with the limits that the windows role had (max_record_bytes, "
+                "max_text_chars, max_label_chars, strict_tasks); where they are the same, the "
+                "topic was made anew"
             )
-        return Due([record for _, record in found], gone)
+        if not ids:
+            raise RecordGoneError(f"the log holds no record of {span} any more")
+        return Due(self._all_of(window, len(ids)), len(ids), gone)
+
+    def _all_of(self, window: TrainingWindow, number: int) -> Iterator[Original]:
+        """So many records, one at a time: those of a whole window may be too large for memory."""
+        found = 0
+        for _, record in self._records_of(window):
+            found += 1
+            yield record
+        if found != number:
+            raise RecordGoneError(f"retention deletes {window.span} while it is sent; try again")
 
     def _records_of(self, window: TrainingWindow) -> Iterator[tuple[str, Original]]:
         """Id and record of each that the log still holds."""

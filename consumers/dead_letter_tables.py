@@ -92,20 +92,23 @@ def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:
         yield f"would send {what}{printable(heading.origin)} again ({printable(heading.reason)})"
     if len(due) > MOST_LINES:
         yield f"... and {len(due) - MOST_LINES} more"
-    yield f"{len(due)} would be sent again; {len(headings) - len(due)} were sent before"
+    yield f"letters: {len(due)} would be sent again; {len(headings) - len(due)} were sent before"
 
 
 def report_lines(report: RedriveReport) -> Iterator[str]:
     """What a redrive did."""
     for origin, place in list(report.sent.items())[:MOST_LINES]:
-        yield f"{printable(origin)} is sent again as {printable(place)}"
+        number, name = report.records[origin], printable(origin)
+        one = f"{name} is sent again as"
+        more = f"{number} records of {name} are sent again, the last as"
+        yield f"{one if number == 1 else more} {printable(place)}"
     if len(report.sent) > MOST_LINES:
         yield f"... and {len(report.sent) - MOST_LINES} more"
     for origin, number in report.gone.items():
         yield f"{printable(origin)} had {number} records more, which the log holds no more"
     for origin, why in report.kept.items():
-        yield f"{printable(origin)} is not sent: {printable(why)}"
+        yield f"{printable(origin)} is kept: {printable(why)}"
     yield (
-        f"{len(report.sent)} sent again; {len(report.before)} were sent before; "
-        f"{len(report.kept)} not sent"
+        f"letters: {len(report.sent)} sent again ({sum(report.records.values())} records); "
+        f"{len(report.before)} were sent before; {len(report.kept)} kept"
     )

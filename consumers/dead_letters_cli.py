@@ -43,7 +43,8 @@ TaskOption = Annotated[
     str | None, typer.Option("--task", help="Of this task, as far as the record names one.")
 ]
 ReasonOption = Annotated[
-    str | None, typer.Option("--reason", help="Refused for it, such as text_too_long.")
+    str | None,
+    typer.Option("--reason", help="Refused for it, such as text_too_long, window_failed."),
 ]
 SinceOption = Annotated[
     str | None,
@@ -125,6 +126,8 @@ def redrive(
     bootstrap_servers: Servers = None,
 ) -> None:
     """Send records again to where they stood, once what was wrong is mended; each only once.
+
+    Of a window that failed, the records of its span are sent.
 
     Name records, or choose them by --topic, --task, --reason, --since, or take --all.
     """

@@ -7,13 +7,14 @@ is written behind the record: after a crash between the two, or where two people
 record is sent twice, and being known by its id is a duplicate, learned once.
 
 Of a window that could not be learned its records are sent, as far as the log holds them, and the
-window is marked behind the last.
+window is marked once the last is acknowledged: after a crash in between, all of them are sent anew.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,16 +22,17 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from consumers.broker.clients import kafka_python_options, no_broker
-from consumers.dead_letter_log import DeadLetterLog, Heading, Original, RecordGoneError
+from consumers.dead_letter_log import DeadLetterLog, Due, Heading, Original, RecordGoneError
+from consumers.dead_letters import WINDOW_FAILED
 from consumers.publisher import BrokerUnavailableError, MissingTopicError
 from consumers.settings import Settings
+from model.errors import SpanMismatchError
 from schemas.labeled_text import REDRIVEN_FROM, Headers
 from schemas.redriven import Redriven
 from schemas.topics import LARGE_MESSAGE_BYTES, REDRIVEN
 
 CHUNK = 50
-"""Letters in flight, of a record of up to 11 MB each or of a failed window's; each chunk is marked
-before the next is sent."""
+"""Records in flight, of up to 11 MB each: those of so many letters, or of one failed window."""
 PATIENCE_SECONDS = 30.0
 
 
@@ -39,13 +41,15 @@ class RedriveReport:
     """What was done with each letter, by its origin."""
 
     sent: dict[str, str] = field(default_factory=dict)
-    """And where it stands now."""
+    """And where its record stands now, of a failed window the last."""
+    records: dict[str, int] = field(default_factory=dict)
+    """How many records were sent of each letter in `sent`: one, or a failed window's."""
     before: list[str] = field(default_factory=list)
     """Sent again earlier."""
     gone: dict[str, int] = field(default_factory=dict)
     """Of a failed window that is sent: how many of its records the log holds no more."""
     kept: dict[str, str] = field(default_factory=dict)
-    """Not sent, and why."""
+    """Not sent, or a failed window not to its end, and why."""
 
 
 class Redriver:
@@ -100,9 +104,9 @@ class Redriver:
 
         Chunk by chunk:
 
-        1. read each letter, and from the log what it has only a part of;
-        2. send, and wait for each;
-        3. only then mark what was acknowledged, and wait.
+        1. read each letter, and from the log what it has only a part of or names, as a window does;
+        2. send, and wait for each record;
+        3. only then mark the letters whose records were all acknowledged, and wait.
         """
         report = RedriveReport(before=[h.origin for h in headings if h.redriven_to])
         for chunk in _chunks(h for h in headings if not h.redriven_to):
@@ -110,18 +114,27 @@ class Redriver:
             for heading in chunk:
                 try:  # 1.
                     due = self._log.due(self._log.letter(heading))
-                except RecordGoneError as error:
+                    sent[heading.origin] = due, self._all_again(due.records)
+                except (RecordGoneError, SpanMismatchError) as error:
                     report.kept[heading.origin] = str(error)
-                    continue
-                if due.gone:
-                    report.gone[heading.origin] = due.gone
-                sent[heading.origin] = [self._again(original) for original in due.records]
             failure = self._awaited(sent, report)  # 2. and 3.
             if failure is not None:
                 raise BrokerUnavailableError(
-                    f"{len(report.sent)} records were sent again and marked, then: {failure}"
+                    f"{len(report.sent)} letters were sent again and marked, then: {failure}"
                 ) from failure
         return report
+
+    def _all_again(self, originals: Iterable[Original]) -> list[Any]:
+        """Send records in order; of the last `CHUNK`, and of one that failed, as `_send`."""
+        flying: deque[Any] = deque()
+        for original in originals:
+            if len(flying) == CHUNK:
+                try:
+                    _acknowledged(flying.popleft())
+                except KafkaError as error:
+                    return [error]
+            flying.append(self._again(original))
+        return list(flying)
 
     def _again(self, original: Original) -> Any:
         """Send a record where it stood; as `_send`."""
@@ -145,17 +158,19 @@ class Redriver:
         except KafkaError as error:
             return error
 
-    def _awaited(self, sent: dict[str, list[Any]], report: RedriveReport) -> KafkaError | None:
+    def _awaited(
+        self, sent: dict[str, tuple[Due, list[Any]]], report: RedriveReport
+    ) -> KafkaError | None:
         """Mark what the broker took whole; the first error that is not of a record alone."""
         failure = None
         marks: list[tuple[Redriven, Any]] = []
-        for origin, futures in sent.items():
+        for origin, (_, futures) in sent.items():
             try:
                 place = [_acknowledged(future) for future in futures][-1]
             except MessageSizeTooLargeError:
                 report.kept[origin] = (
-                    "larger than its topic takes (max.message.bytes), or, before it is compressed, "
-                    f"than {LARGE_MESSAGE_BYTES} bytes"
+                    "a record is larger than its topic takes (max.message.bytes), or, before it is "
+                    f"compressed, than {LARGE_MESSAGE_BYTES} bytes"
                 )
             except KafkaError as error:
                 failure = failure or error
@@ -169,7 +184,11 @@ class Redriver:
             except KafkaError as error:
                 failure = failure or error
             else:
+                due, _ = sent[mark.origin]
                 report.sent[mark.origin] = mark.place
+                report.records[mark.origin] = due.num_records
+                if due.gone:
+                    report.gone[mark.origin] = due.gone
         return failure
 
     def _mark(self, origin: str, place: Any) -> Redriven:
@@ -198,6 +217,7 @@ def redriven_headers(headers: Headers, origin: str) -> Headers:
 
 
 def _chunks(headings: Iterable[Heading]) -> Iterator[list[Heading]]:
-    left = iter(headings)
-    while chunk := list(islice(left, CHUNK)):
-        yield chunk
+    """Up to `CHUNK` letters of one record each, or one failed window; the order is kept."""
+    for failed, run in groupby(headings, key=lambda heading: heading.reason == WINDOW_FAILED):
+        while chunk := list(islice(run, 1 if failed else CHUNK)):
+            yield chunk

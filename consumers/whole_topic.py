@@ -57,6 +57,14 @@ class TopicReader:
         found = next(self.between(topic, partition, offset, offset + 1), None)
         return found if found is not None and found.offset == offset else None
 
+    def begins(self, topic: str, partition: int) -> int:
+        """Where the log of a partition begins by now; 0 where there is no such partition."""
+        place = TopicPartition(topic, partition)
+        with _translated(f"read {topic}/{partition}"):
+            if partition not in (self._consumer.partitions_for_topic(topic) or ()):
+                return 0
+            return int(self._consumer.beginning_offsets([place])[place])
+
     def between(self, topic: str, partition: int, start: int, end: int) -> Iterator[Any]:
         """The records from one offset up to another that the log holds (still)."""
         place = TopicPartition(topic, partition)

@@ -1,7 +1,7 @@
 """A closed window: which records of the log to learn from next."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -60,6 +60,19 @@ class TrainingWindow(Event):
     def happened_at(self) -> datetime:
         """When it closed."""
         return self.closed_at
+
+    def mismatch(self, ids: Sequence[str]) -> str | None:
+        """How the ids that its span holds differ from what it says; None where they do not."""
+        if len(ids) != self.num_records:
+            other = ""
+        elif digest_ids(ids) != self.digest:
+            other = " with other ids"
+        else:
+            return None
+        return (
+            f"{self.span} holds {len(ids)} valid records of {self.task}, the window says "
+            f"{self.num_records}{other}"
+        )
 
 
 def window_id(task: str, span: Span) -> str:

@@ -48,7 +48,7 @@ from model.learner import Learner
 from model.lineage import LineageEntry
 from model.update import WindowRecords
 from schemas.evaluation import Outcome
-from schemas.window import TrainingWindow, digest_ids
+from schemas.window import TrainingWindow
 
 
 class Worker:
@@ -163,15 +163,10 @@ class Worker:
     def _checked(self, window: TrainingWindow) -> list[Any]:
         """The window's records; the log must say what the window said."""
         records = self._log.read(window.task, window.span, strict=True)
-        digest = digest_ids(record.id for record in records)
-        if len(records) != window.num_records or digest != window.digest:
-            msg = (
-                f"{window.span} holds {len(records)} valid records of {window.task}, the window "
-                f"says {window.num_records}"
-                + ("" if len(records) != window.num_records else " with other ids")
-                + "; were limits or strict_tasks changed between the roles?"
+        if fault := window.mismatch([record.id for record in records]):
+            raise SpanMismatchError(
+                f"{fault}; were limits or strict_tasks changed between the roles?"
             )
-            raise SpanMismatchError(msg)
         return records
 
     def _advanced(self, stage: str, /, **fields: Any) -> None:

@@ -22,7 +22,9 @@ DEAD = "labeled-texts.dead-letters"
 
 
 class Topics:
-    """A `TopicReader` over lists."""
+    """A `TopicReader` over lists; `first` is where the logs begin by now."""
+
+    first = 0
 
     def __init__(self, **held: list[Any]) -> None:
         self.held = {name.replace("__", ".").replace("_", "-"): all_ for name, all_ in held.items()}
@@ -34,6 +36,9 @@ class Topics:
 
     def record(self, topic: str, _partition: int, offset: int) -> Any | None:
         return next((r for r in self.held.get(topic, ()) if r.offset == offset), None)
+
+    def begins(self, _topic: str, _partition: int) -> int:
+        return self.first
 
     def between(self, topic: str, _partition: int, start: int, end: int) -> Iterator[Any]:
         yield from (r for r in self.held.get(topic, ()) if start <= r.offset < end)

@@ -16,6 +16,11 @@ def test_a_broker_that_is_away_is_told_with_the_way_to_name_another(
         TopicReader(Settings(bootstrap_servers="127.0.0.1:1"))
 
 
+def test_a_partition_that_is_not_there_begins_at_0(settings: Settings) -> None:
+    with TopicReader(settings) as reader:
+        assert reader.begins("nothing", 0) == reader.begins(settings.topic("texts"), 99) == 0
+
+
 def test_a_topic_that_is_not_there_is_told_with_the_way_to_make_it(settings: Settings) -> None:
     with (
         TopicReader(settings) as reader,

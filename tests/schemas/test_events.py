@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -146,6 +147,22 @@ def test_an_artifact_cannot_leave_the_store(path: str) -> None:
 def test_a_digest_tells_where_one_id_ends() -> None:
     assert digest_ids(["ab", "c"]) != digest_ids(["a", "bc"])
     assert digest_ids(["a", "b"]) != digest_ids(["b", "a"])
+
+
+def test_a_window_says_how_what_the_log_holds_differs_from_it() -> None:
+    span = Span(topic="t", partition=0, start=5, end=9)
+    fields: dict[str, Any] = {
+        "task": "mood",
+        "span": span,
+        "num_records": 2,
+        "digest": digest_ids(["a", "b"]),
+    }
+    window = TrainingWindow.model_construct(None, **fields)
+    assert window.mismatch(["a", "b"]) is None
+    assert window.mismatch(["a"]) == "t/0/5-9 holds 1 valid records of mood, the window says 2"
+    assert str(window.mismatch(["b", "a"])).endswith("says 2 with other ids")
+    # Two ids with a line feed between them make the same lines as one that holds it.
+    assert window.mismatch(["a\nb"]) is not None
 
 
 def test_topics_have_names_of_their_own() -> None:
