@@ -31,6 +31,11 @@ class Announcer:
         self._settings, self._producer, self._fault = settings, producer, fault
 
     @property
+    def fault(self) -> str | None:
+        """Why no broker answers; None where one does."""
+        return self._fault
+
+    @property
     def connected(self) -> bool:
         """Whether a broker answers."""
         return self._producer is not None

@@ -150,6 +150,14 @@ def rollback(
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="Kafka brokers that learn of it at once.")
     ] = None,
+    without_log: Annotated[
+        bool,
+        typer.Option(
+            "--without-log",
+            help="Where no broker answers: go on, and give up the records that its log alone "
+            "holds. Without it such a rollback is refused.",
+        ),
+    ] = False,
     store: Store = None,
 ) -> None:
     """Let an older version serve again; what was learned since is set apart and tried again.
@@ -159,7 +167,13 @@ def rollback(
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
     rolling: Any = with_training("consumers.rollback", "a rollback")
     entry, fault = rolling.roll_back(
-        settings, task, version, who=who or this_user(), why=why, progress=say_progress()
+        settings,
+        task,
+        version,
+        who=who or this_user(),
+        why=why,
+        progress=say_progress(),
+        without_log=without_log,
     )
     typer.echo(f"{task}: entry {entry.sequence} serves; {entry.evaluation.reason}")
     if fault is not None:

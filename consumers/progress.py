@@ -15,6 +15,7 @@ STAGES = {
 }
 """The course of a round."""
 EVENTS = {
+    "connecting": "asking the broker",
     "probing": "timing a few batches",
     "contest": "trying another plan",
     "arm_diverged": "a plan came to nothing",

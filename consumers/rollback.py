@@ -11,7 +11,8 @@ from model.artifacts import ArtifactStore
 from model.data import Progress
 from model.device import cap_threads
 from model.learner import Learner
-from model.lineage import LineageEntry
+from model.lineage import Lineage, LineageEntry
+from model.rollback import RecordsAtStakeError, RollbackRefusedError, version_to_restore
 
 
 def roll_back(
@@ -22,6 +23,7 @@ def roll_back(
     who: str,
     why: str,
     progress: Progress,
+    without_log: bool = False,
 ) -> tuple[LineageEntry, str | None]:
     """Let an older version serve again and announce it.
 
@@ -35,26 +37,47 @@ def roll_back(
         who: asks for it.
         why: in their words.
         progress: told how far it is.
+        without_log: whether, where no broker answers, what its log alone holds is given up.
 
     Returns:
         The entry, and why it was not announced (None where it was).
 
     Raises:
-        RollbackRefusedError: there is no such version to go back to, or its files are gone.
+        RollbackRefusedError: there is no such version to go back to, its files are gone, or records
+            that were learned since would be lost without a broker.
         TipMovedError: an update was faster; look again at what serves.
         StoreUnavailableError: the store does not answer.
     """
     cap_threads(settings.threads)
+    store = ArtifactStore(settings.store, must_exist=True)
     learner = Learner(
-        ArtifactStore(settings.store, must_exist=True),
+        store,
         cache=Path(settings.cache).expanduser(),
         device=settings.device,
         threads=settings.threads,
         progress=progress,
     )
+    tip = learner.tip(task)
+    if tip is not None:  # what cannot be is said before the broker is asked
+        version_to_restore(Lineage(store, task), tip, version)
+    progress("connecting", reason=settings.bootstrap_servers)
     with announcing(settings) as announcer:
         # Records are read again only where the encoder was another; see `model.rollback`.
         with closing(SpanLog(settings)) if announcer.connected else nullcontext() as log:
-            config = config_of(settings, task, learner.tip(task))
-            entry = learner.rollback(task, version, config, who=who, why=why, log=log)
+            try:
+                entry = learner.rollback(
+                    task,
+                    version,
+                    config_of(settings, task, tip),
+                    who=who,
+                    why=why,
+                    log=log,
+                    give_up=without_log,
+                )
+            except RecordsAtStakeError as error:
+                msg = (
+                    f"{error}, and there is none ({announcer.fault}): start the broker, or name it "
+                    "with --bootstrap-servers; --without-log gives these records up"
+                )
+                raise RollbackRefusedError(msg) from error
         return entry, announcer.announce(entry, source=f"/freshet/models/{task}")

@@ -198,6 +198,7 @@ class Learner:
         who: str,
         why: str,
         log: Log | None = None,
+        give_up: bool = True,
     ) -> LineageEntry:
         """Let an older version serve again; see `model.rollback`."""
         lineage, state = Lineage(self._store, task), self.state(task, config)
@@ -213,6 +214,7 @@ class Learner:
             who=who,
             why=why,
             log=log,
+            give_up=give_up,
             config=config,
             lineage=lineage,
             exporter=self._exporter,

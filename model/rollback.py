@@ -31,6 +31,10 @@ class RollbackRefusedError(RejectError):
     """There is no such version to go back to, or its files are gone."""
 
 
+class RecordsAtStakeError(RollbackRefusedError):
+    """It would give up records that the log may hold, which is not at hand."""
+
+
 def version_to_restore(lineage: Lineage, tip: LineageEntry, version: int | None) -> LineageEntry:
     """The entry of the version to go back to; by default the one that served before.
 
@@ -77,6 +81,7 @@ def roll_back(
     lineage: Lineage,
     exporter: Exporter,
     clock: Clock,
+    give_up: bool = True,
     trial: Verdict | None = None,
     prequential_accuracy: float | None = None,
 ) -> Round:
@@ -106,11 +111,13 @@ def roll_back(
         lineage: of the task.
         exporter: of a head that is solved anew.
         clock: now, aware.
+        give_up: whether to go on where records are lost because the log is not at hand.
         trial: how that of a refreshed encoder has ended that goes.
         prequential_accuracy: of the version that goes, on the windows that showed its fault.
 
     Raises:
         RollbackRefusedError: its files are not what its entry says.
+        RecordsAtStakeError: records would be given up that the log may hold.
         TipMovedError: another worker was first; load the new tip.
         RetryError: store or log do not answer.
     """
@@ -127,6 +134,11 @@ def roll_back(
         at_hand = log if config.refresh.read_log else None
         since = Aftermath(state, then, to, held_out, lineage, at_hand)
         rows, blamed, tries = since.rows(), since.blamed(), since.tries()
+        if since.given_up and log is None and config.refresh.read_log and not give_up:
+            raise RecordsAtStakeError(
+                f"{since.given_up} records learned since version {to.sequence} can be had from the "
+                "log alone"
+            )
         apart = _apart(rows, blamed)
         lost = tuple(sequence for sequence in blamed if sequence not in apart)
     after = replace(

@@ -27,9 +27,11 @@ def loop(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
     return Loop(tmp_path, tiny_encoder_folder, gate=OBLIGING, monitor=MonitorConfig(enabled=False))
 
 
-def rolled_back(loop: Loop, version: int | None = None, **given: MemoryLog) -> LineageEntry:
+def rolled_back(
+    loop: Loop, version: int | None = None, log: MemoryLog | None = None
+) -> LineageEntry:
     return loop.learner.rollback(
-        TASK, version, loop.config, who="an operator", why="it lost its way", **given
+        TASK, version, loop.config, who="an operator", why="it lost its way", log=log
     )
 
 
@@ -177,8 +179,8 @@ def test_a_refresh_is_rolled_back_with_its_encoder(loop: Loop, texts_in: str) ->
         forbidding = loop.config.refresh.model_copy(update={"read_log": False})
         loop.config = loop.config.model_copy(update={"refresh": forbidding})
 
-    given = {"log": MemoryLog(records)} if "log" in texts_in else {}
-    entry = rolled_back(loop, older.sequence, **given)
+    log = MemoryLog(records) if "log" in texts_in else None
+    entry = rolled_back(loop, older.sequence, log)
 
     state = loop.state()
     assert entry.encoder is not None
