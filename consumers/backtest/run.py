@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager
 
 from rich.console import Console
 
+from consumers.backtest.advice import advice
 from consumers.backtest.display import Display
 from consumers.backtest.options import BacktestOptions
 from consumers.backtest.places import check_plots, check_report
 from consumers.backtest.plan_files import chosen_plans
 from consumers.backtest.slicing import make_slices
-from consumers.backtest.table import advice, by_slice, comparison
+from consumers.backtest.table import by_slice, comparison
 from consumers.footprint import PeakMemory
 from consumers.settings import REPRODUCIBLE, Settings, extend_environment
 from model.backtest.exam import Exam
@@ -118,7 +119,7 @@ def show(report: BacktestReport, console: Console) -> None:
     console.print(comparison(report))
     if len(report.slices) > 1:
         console.print(by_slice(report))
-    console.print(advice(report), highlight=False)
+    console.print(advice(report), highlight=False, markup=False)
 
 
 def _coarse(slices: Sequence[Slice], plans: Sequence[BacktestPlan]) -> list[str]:

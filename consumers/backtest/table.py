@@ -1,4 +1,4 @@
-"""The table that a person chooses a plan from, and the choice that it suggests."""
+"""The tables that a person chooses a plan from."""
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -37,47 +37,6 @@ def by_slice(report: BacktestReport) -> Table:
         accuracies = [f"{plan.accuracy_matrix[-1][index]:.3f}" for plan in plans.values()]
         table.add_row(held.name, f"{held.train_records}", f"{held.test_records}", *accuracies)
     return table
-
-
-def advice(report: BacktestReport) -> str:
-    """Which plan to take, in one sentence: the cheapest of those that are as good as the best.
-
-    As good means within two standard errors of the paired difference on the test records.
-    """
-    best = max(report.plans, key=lambda name: report.plans[name].average_accuracy)
-    equals = [name for name in report.plans if _as_good(report.plans[name], report.plans[best])]
-    chosen = min(equals, key=lambda name: report.plans[name].seconds)
-    accuracy = report.plans[chosen].average_accuracy
-    if len(report.plans) == 1:
-        said = f"{chosen} reaches {accuracy:.3f}; name more plans after --compare to choose from"
-    elif chosen == best:
-        said = f"take {chosen}: no plan is better, and of equals it is the cheapest"
-    else:
-        said = (
-            f"take {chosen}: {best} has {report.plans[best].average_accuracy:.3f} against "
-            f"{accuracy:.3f}, which these test sets cannot tell apart, and takes longer"
-        )
-    if report.joint is None:
-        return f"{said}."
-    short = 100 * (report.joint.average_accuracy - accuracy)
-    points = f"{abs(short):.1f}"
-    away = "short of" if short > 0 else "above"
-    distance = "as good as" if points == "0.0" else f"{points} points {away}"
-    return f"{said}. It is {distance} training on everything at once."
-
-
-def _as_good(plan: PlanReport, best: PlanReport) -> bool:
-    """Slices weigh the same, as in the average accuracy, so their variances add up over K squared.
-
-    The variance of a slice is that of the mean of paired differences of its test records.
-    """
-    variance: float = 0.0
-    for ours, theirs in zip(plan.test_right, best.test_right, strict=True):
-        pairs = [int(a) - int(b) for a, b in zip(theirs, ours, strict=True)]
-        mean = sum(pairs) / len(pairs)
-        variance += sum((pair - mean) ** 2 for pair in pairs) / len(pairs) ** 2
-    error = variance**0.5 / len(plan.test_right)
-    return bool(best.average_accuracy - plan.average_accuracy <= 2 * error)
 
 
 def _all_plans(report: BacktestReport) -> dict[str, PlanReport]:

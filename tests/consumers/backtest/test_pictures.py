@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.consumers.backtest.test_table import BETTER, WORSE, a_report
+from tests.consumers.backtest.reports import BETTER, WORSE, a_report
 
 pytest.importorskip("matplotlib")
 
