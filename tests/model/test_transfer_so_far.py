@@ -1,12 +1,16 @@
 """The accuracy matrix grows by a row a round, and is summed up as the field does."""
 
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import pytest
 
-from model.transfer_so_far import transfer_after
+from model.denied import DenyList
+from model.transfer_so_far import by_window, transfer_after
 from schemas.evaluation import SliceAccuracy, Transfer
-from tests.model.loop import ALWAYS, Loop, stream
+from tests.model.forgetting import OBLIGING, a_learned, forgotten
+from tests.model.loop import ALWAYS, Loop, part_of, stream
 
 
 def held(
@@ -60,3 +64,38 @@ def test_every_event_of_a_lineage_carries_it(tmp_path: Path, tiny_encoder_folder
     assert len(now) == 4
     assert last.transfer.forgetting >= 0
     assert last.evidence in ("sufficient", "insufficient")
+
+
+@pytest.fixture
+def learned(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
+    """Three rounds of 60 records under one encoder."""
+    loop = Loop(tmp_path, tiny_encoder_folder, **OBLIGING)
+    for start in (0, 60, 120):
+        loop.learn(stream(60, start=start))
+    return loop
+
+
+def test_after_a_forgetting_the_accuracies_are_those_of_the_new_head(learned: Loop) -> None:
+    before = learned.lineage.entry(2).evaluation.transfer
+    ups = [r.id for r in stream(180) if r.label == "up" and part_of(learned, r.id) == "learn"]
+
+    entry = forgotten(learned, reduce(or_, map(DenyList.of_id, ups[3:])))
+
+    measured, found = by_window(entry.evaluation.slices), entry.evaluation.transfer
+    assert entry.version is not None
+    assert any(each.champion != each.candidate for each in measured.values())
+    assert before is not None
+    assert found is not None
+    assert {row.window: row.now for row in found.windows} == {
+        window: each.candidate for window, each in measured.items()
+    }
+    assert [row.first for row in found.windows] == [row.first for row in before.windows]
+
+
+def test_a_forgetting_that_leaves_the_head_leaves_the_figures_too(learned: Loop) -> None:
+    before = learned.lineage.entry(2).evaluation.transfer
+
+    entry = forgotten(learned, a_learned(learned, stream(180), "judge").id)
+
+    assert entry.version is None
+    assert entry.evaluation.transfer == before is not None
