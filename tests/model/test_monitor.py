@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.config import GateConfig, MonitorConfig
+from model.config import GateConfig, MonitorConfig, RefreshConfig, ReplayMemoryConfig
 from model.data import Record
 from model.head import LinearHead
 from model.intervals import proves_loss
 from model.lineage import ProbationRef
 from model.monitor import Probation
+from schemas.base import Span
 from schemas.evaluation import Outcome
-from tests.model.loop import Loop, stream
+from tests.model.loop import TASK, Loop, MemoryLog, a_window, stream
 from tests.model.tiny import tiny_encoder
 
 FLIPPED = {"down": "up", "up": "flat", "flat": "down"}
@@ -46,6 +47,50 @@ def test_a_version_that_proves_worse_is_rolled_back_by_itself(loop: Loop) -> Non
     assert f"that version {good.sequence} had right" in entry.evaluation.reason
     assert again.kind == "increment"
     assert again.windows, "the window is learned after the rollback"
+
+
+class CountingLog(MemoryLog):
+    """One that counts how often it is read."""
+
+    num_reads = 0
+
+    def read(self, task: str, span: Span, *, strict: bool) -> list[Record]:
+        self.num_reads += 1
+        return super().read(task, span, strict=strict)
+
+
+@pytest.mark.parametrize("read_log", [True, False])
+def test_a_rollback_reads_the_log_where_that_is_allowed_and_works_without(
+    loop: Loop, read_log: bool
+) -> None:
+    """Records whose texts nothing else holds are given up; the round is a rollback as ever."""
+    loop.config = loop.config.model_copy(
+        update={
+            "refresh": RefreshConfig(read_log=read_log),
+            "replay_memory": ReplayMemoryConfig(records=1),
+            "monitor": MonitorConfig(records=150, trial=False),
+        }
+    )
+    records = stream(426)
+    records[120:360] = flipped(records[120:360])
+    log = CountingLog(records)
+    good, bad = loop.learn(records[:120]), loop.learn(records[120:360])
+    assert loop.refresh(records[:360]).outcome is Outcome.PROMOTED
+    few, window = [a_window(records[360:366])], [a_window(records[366:])]
+    under_another = loop.learner.increment(TASK, few, loop.config, log)
+    assert under_another.kind == "increment", "six records prove nothing"
+
+    entry = loop.learner.increment(TASK, window, loop.config, log)
+    again = loop.learner.increment(TASK, window, loop.config, log)
+
+    assert (entry.kind, entry.outcome) == ("rollback", Outcome.ROLLED_BACK)
+    assert entry.encoder == good.encoder != under_another.encoder
+    assert (log.num_reads > 0) is read_log
+    apart = (bad.sequence, under_another.sequence)
+    assert (entry.set_apart, entry.given_up) == (
+        (apart, ()) if read_log else (apart[:1], apart[1:])
+    )
+    assert (again.kind, again.windows) == ("increment", (window[0].window.window_id,))
 
 
 def test_a_version_that_holds_its_ground_is_confirmed(loop: Loop) -> None:
