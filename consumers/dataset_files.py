@@ -58,6 +58,15 @@ def raw_rows(
         raise DatasetError(f"{path}: of an unknown kind; known are {', '.join(SUFFIXES)}")
 
 
+def column_names(path: Path, columns: Columns) -> list[str]:
+    """Names of the columns that the file or any of its rows has, as they first appear."""
+    if path.name.lower().endswith(".parquet"):
+        with pq.ParquetFile(path) as file:
+            return list(file.schema_arrow.names)
+    held = (row for _, row in raw_rows(path, columns, None) if not isinstance(row, str))
+    return list(dict.fromkeys(name for row in held for name in row))
+
+
 def _opened(path: Path) -> IO[bytes]:
     packed = path.name.lower().endswith(".gz")
     return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")

@@ -9,7 +9,7 @@ import random
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,9 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import ValidationError
 
-from consumers.dataset_files import Columns, DatasetError, raw_rows, stem
+from consumers.dataset_files import Columns, DatasetError, column_names, raw_rows, stem
 from consumers.event_times import parse_time
+from model.spelling import meant
 from schemas.base import TASK_NAME
 from schemas.labeled_text import LabeledText
 
@@ -83,8 +84,7 @@ def load_dataset(
     for row in read_rows(path, columns=columns, task=task, keep=keep):
         (rows if isinstance(row, Row) else bad).append(row)  # type: ignore[arg-type]
     if not rows:
-        first = f"; the first fault is in line {bad[0].line}: {bad[0].problem}" if bad else ""
-        raise DatasetError(f"{path}: no row can be used, of {len(bad)}{first}")
+        raise DatasetError(f"{path}: {_unusable(path, bad, columns, keep)}")
     if order == "time" and all(row.labeled.event_time is None for row in rows):
         raise DatasetError(
             f"{path}: no row has a time to be ordered by in the column {columns.event_time!r}; "
@@ -166,6 +166,15 @@ def _parsed(
     except (ValueError, OverflowError, OSError) as error:  # of the time
         return BadRow(line, f"{columns.event_time}: {error}")
     return Row(labeled, line, None if split is None else str(split))
+
+
+def _unusable(path: Path, bad: Sequence[BadRow], columns: Columns, keep: str | None) -> str:
+    """Why there is no row: no column to keep, or what is wrong with the first."""
+    names = [] if keep is None else column_names(path, columns)
+    if keep is not None and names and keep not in names:
+        return f"no column {keep!r}; there are {', '.join(names)}{meant(keep, names)}"
+    first = f"; the first fault is in line {bad[0].line}: {bad[0].problem}" if bad else ""
+    return f"no row can be used, of {len(bad)}{first}"
 
 
 def _keeping(row: Row, raw: Mapping[str, Any], field: str) -> Row | BadRow:

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Valid
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from consumers.setting_faults import described
 from consumers.tasks_file import TasksFile, read_tasks
 from model.config import TaskConfig
 from model.errors import ConfigError
+from model.setting_faults import described
 from schemas.topics import MAX_RECORD_BYTES
 
 __all__ = [

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from consumers.setting_faults import described, nearly
+from consumers.yaml_files import yaml_fault
 from model.config import TaskConfig
+from model.setting_faults import described, nearly
 from schemas.base import TaskName
 
 
@@ -40,7 +41,7 @@ def read_tasks(path: Path) -> tuple[TasksFile, list[str]]:
     except UnicodeDecodeError as error:
         return TasksFile(), [f"{path}: not UTF-8: {error}"]
     except yaml.YAMLError as error:
-        return TasksFile(), [f"{path}: not YAML: {error}"]
+        return TasksFile(), [f"{path}: {yaml_fault(error)}"]
     where, faults = f"{path}: ", []
     try:
         file = TasksFile.model_validate(raw)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from consumers.backtest.table import JOINT
+from consumers.tasks_file import TasksFile
+from consumers.yaml_files import yaml_fault
 from model.backtest.plans import BacktestPlan, PlanOptions, known_plans, made_plan, named_plan
 from model.config import TaskConfig
 from model.errors import ConfigError
@@ -39,10 +42,23 @@ def _chosen(name: str, config: TaskConfig, options: PlanOptions) -> BacktestPlan
     path = Path(name)
     if path.suffix.lower() not in _SUFFIXES:
         return named_plan(name, config, options)
+    return made_plan(path.stem, _settings(path), config, options)
+
+
+def _settings(path: Path) -> dict[str, Any]:
     try:
         held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"plan {name}: cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"plan {path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise ConfigError(f"plan {path}: not UTF-8: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"plan {path}: {yaml_fault(error)}") from error
     if not isinstance(held, dict):
-        raise ConfigError(f"plan {name}: holds no mapping of settings")
-    return made_plan(path.stem, held, config, options)
+        raise ConfigError(f"plan {path}: holds no mapping of settings")
+    if sections := [section for section in TasksFile.model_fields if section in held]:
+        raise ConfigError(
+            f"plan {path}: has {' and '.join(sections)}, as a file for --config has; a plan holds "
+            "the settings of one task at top level, such as `fit: {epochs: 2}`"
+        )
+    return held

@@ -13,9 +13,11 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from model.backtest import method_plans as methods
 from model.config import FitConfig, MethodsConfig, RefreshConfig, TaskConfig
 from model.errors import ConfigError
-from model.methods import plans as methods
+from model.setting_faults import described, nearly
+from model.spelling import meant
 
 DEFAULT_WINDOW = 500
 """Records in a window where nobody says."""
@@ -68,8 +70,11 @@ def named_plan(name: str, config: TaskConfig, options: PlanOptions) -> BacktestP
         ConfigError: there is none, with all names, or its configuration cannot work.
     """
     if name not in known_plans():
-        msg = f"no plan {name!r}: a plan is a YAML file or one of {', '.join(known_plans())}"
-        raise ConfigError(msg)
+        known = ", ".join(known_plans())
+        raise ConfigError(
+            f"no plan {name!r}: a plan is a YAML file (.yaml, .yml) or one of {known}"
+            f"{meant(name, known_plans())}"
+        )
     return made_plan(name, _overrides(name, config, options), config, options)
 
 
@@ -94,11 +99,8 @@ def made_plan(
     try:
         return BacktestPlan(name, TaskConfig.model_validate(overlaid(layers)))
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (it is {fault['input']!r:.80})"
-            for fault in error.errors()
-        )
-        raise ConfigError(f"plan {name}: {faults}") from error
+        faults = [described(fault) + nearly(fault, TaskConfig) for fault in error.errors()]
+        raise ConfigError("\n  - ".join([f"plan {name} cannot work:", *faults])) from error
 
 
 def overlaid(layers: Sequence[Overrides]) -> dict[str, Any]:

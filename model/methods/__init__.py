@@ -1,4 +1,4 @@
-"""Continual-learning methods: one method, one file, and the plans that name them."""
+"""Continual-learning methods: one method, one file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -76,12 +76,14 @@ def test_a_task_that_repeats_a_fault_of_the_defaults_is_told_too(path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("raw", "what"), [(b"tasks: {", "not YAML: "), (b"tasks: \xff", "not UTF-8: ")]
+    ("raw", "what"),
+    [(b"tasks: {", "not YAML: line 1, column 9: "), (b"tasks: \xff", "not UTF-8: ")],
 )
 def test_what_cannot_be_read_is_a_fault(path: Path, raw: bytes, what: str) -> None:
     path.write_bytes(raw)
     _, [fault] = read_tasks(path)
     assert fault.startswith(f"{path}: {what}")
+    assert "\n" not in fault
 
 
 def test_a_file_that_is_not_there_is_a_fault(path: Path) -> None:

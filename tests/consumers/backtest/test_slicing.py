@@ -3,6 +3,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from consumers.backtest.slicing import Sliced, SliceOptions, make_slices
@@ -105,6 +107,25 @@ def test_a_row_without_the_field_is_left_out_and_told(tmp_path: Path) -> None:
 
     assert names(made) == ["x"]
     assert any("mood: it has none" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_field_that_no_row_has_is_told_with_the_columns_there_are(
+    suffix: str, tmp_path: Path
+) -> None:
+    held, path = rows(6, source="x"), tmp_path / f"a{suffix}"
+    if suffix == ".jsonl":
+        a_file(path, held)
+    elif suffix == ".csv":
+        path.write_text("\n".join(["text,label,source", *("a,0,x" for _ in held)]), "utf-8")
+    else:
+        pq.write_table(pa.Table.from_pylist(held), path)
+
+    with pytest.raises(DatasetError) as told:
+        sliced(path, by="sorce")
+    assert str(told.value) == (
+        f"{path}: no column 'sorce'; there are text, label, source; is source meant?"
+    )
 
 
 def test_time_slices_are_equal_parts_in_time_order(tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ def test_an_unknown_plan_is_told_every_known_one() -> None:
         named_plan("magic", TaskConfig(), ASKED)
 
     assert all(name in str(told.value) for name in (*known_plans(), "magic"))
+    assert "meant" not in str(told.value)
+
+
+def test_a_misspelt_plan_is_told_the_one_that_is_meant() -> None:
+    with pytest.raises(ConfigError, match=r"no plan 'relpay': .*; is replay meant\?$"):
+        named_plan("relpay", TaskConfig(), ASKED)
 
 
 def test_epochs_hold_for_every_plan_also_for_one_that_names_its_own() -> None:
@@ -66,7 +72,8 @@ def test_epochs_hold_for_every_plan_also_for_one_that_names_its_own() -> None:
 def test_a_plan_that_cannot_work_is_told_with_every_fault() -> None:
     faults: dict[str, Any] = {"fit": {"epochs": 0}, "refresh": {"replay_share": 2}}
     with pytest.raises(
-        ConfigError, match=r"plan mine: .*replay_share: .*less than 1 .it is 2.*epochs: .*it is 0"
+        ConfigError,
+        match=r"plan mine cannot work:\n.*replay_share: .*less than 1 .it is 2.*\n.*epochs: .*is 0",
     ):
         made_plan("mine", faults, TaskConfig(), ASKED)
 

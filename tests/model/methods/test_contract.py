@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from model.backtest.method_plans import PLANS, named
 from model.config import FitConfig, RefreshConfig, TaskConfig
 from model.data import Record
 from model.encoder import Encoder
@@ -36,7 +37,6 @@ from model.methods.feature_distillation import FeatureDistillation
 from model.methods.fusion import Fusion
 from model.methods.importance import Weighted
 from model.methods.l2sp import StartingPoint
-from model.methods.plans import PLANS, named
 from model.methods.pruning import Pruning
 from model.methods.slices import by_slice
 from model.methods.teacher import Teacher

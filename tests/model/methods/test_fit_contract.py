@@ -8,12 +8,12 @@ import torch
 from pydantic import ValidationError
 
 from model.adapters import add_adapters, freeze_layers, merge_adapters
+from model.backtest.method_plans import named
 from model.config import FitConfig, MethodsConfig, TaskConfig
 from model.config.task import STORED
 from model.encoder import Encoder
 from model.fit import Champion, Refitted, fit_encoder
 from model.methods import Selection, methods_of
-from model.methods.plans import named
 from model.onnx_export import ParityProver, encoder_graph, export_template
 from tests.model.methods.test_contract import (
     IDLE,

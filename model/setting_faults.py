@@ -1,9 +1,10 @@
 """How a fault of a setting is told: where it stands, what is wrong, and which value it is."""
 
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
+
+from model.spelling import meant
 
 
 def described(fault: Any, where: str = "") -> str:
@@ -22,11 +23,14 @@ def nearly(fault: Any, root: type[BaseModel]) -> str:
     if fault["type"] != "extra_forbidden":
         return ""
     *parents, name = fault["loc"]
-    model: Any = root
+    model: type[BaseModel] | None = root
     for parent in parents:
-        field = model.model_fields.get(parent)
-        model = field and field.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return ""
-    near = get_close_matches(str(name), model.model_fields, 1)
-    return f"; is {near[0]} meant?" if near else ""
+        field = model.model_fields.get(parent) if model else None
+        model = _model(field.annotation) if field else None
+    return meant(str(name), model.model_fields) if model else ""
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, also one that may be None."""
+    held = (annotation, *get_args(annotation))
+    return next((it for it in held if isinstance(it, type) and issubclass(it, BaseModel)), None)
