@@ -25,7 +25,8 @@ from avalanche.training.supervised import EWC, LwF, Replay
 from torch import Tensor, nn
 
 from model.backtest.report import PlanReport, WindowReport
-from model.backtest.stream import Slice, Stream, stream_of
+from model.backtest.slice import Slice
+from model.backtest.stream import Stream, stream_of
 from model.config import TaskConfig
 from model.data import Record
 from model.encoder import Encoder

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks.learned.streams import BenchStream, write_stream
 from consumers.backtest.options import BacktestOptions
+from consumers.backtest.preparation import prepare
 from consumers.backtest.run import compared
 from consumers.backtest.slicing import make_slices
 from consumers.settings import Settings
@@ -99,7 +100,7 @@ def _backtest(
         joint=plan == JOINT,
         no_log=plan == NO_LOG,
     )
-    report = compared(options, settings, console)
+    report = compared(prepare(options, settings), settings, console)
     found = report.joint if plan == JOINT else next(iter(report.plans.values()))
     if found is None:
         msg = f"{plan}: the backtest reports nothing"

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from consumers.demo.headlines import TASK, generate_stream
 from consumers.settings import Settings
 from model.artifacts import ArtifactStore
-from model.backtest.stream import Slice, Stream, stream_of
+from model.backtest.slice import Slice
+from model.backtest.stream import Stream, stream_of
 from model.config import GateConfig, RefreshConfig, TaskConfig
 from model.learner import Learner
 from model.lineage import Lineage

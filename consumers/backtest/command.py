@@ -82,7 +82,7 @@ def backtest(
             metavar="PLAN,...",
             help="Plans with commas between: default, naive (fine-tuning window by window), "
             "replay (the same with the memory, 1:1), head (no refresh), a method's name, or a YAML "
-            "file with settings of a task.",
+            "file with one task's settings at top level.",
         ),
     ] = "default,naive,replay",
     joint: Annotated[
@@ -136,8 +136,8 @@ def backtest(
     names = tuple(name.strip() for name in compare.split(",") if name.strip())
     if not names:
         raise ConfigError("--compare names no plan")
-    learning: Any = with_training("consumers.backtest.run", "a backtest")
-    from consumers.backtest.options import BacktestOptions  # noqa: PLC0415 - needs torch as well
+    from consumers.backtest.options import BacktestOptions  # noqa: PLC0415 - keeps `--help` quick
+    from consumers.backtest.preparation import prepare  # noqa: PLC0415
     from consumers.backtest.slicing import SliceOptions  # noqa: PLC0415
 
     options = BacktestOptions(
@@ -160,4 +160,6 @@ def backtest(
         plots=plots,
     )
     settings = load_settings(**({} if config is None else {"config": config}))
-    learning.run_backtest(options, settings, opened_console())
+    prepared = prepare(options, settings)
+    learning: Any = with_training("consumers.backtest.run", "a backtest")
+    learning.run_backtest(prepared, settings, opened_console())

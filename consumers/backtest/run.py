@@ -1,51 +1,40 @@
-"""A backtest from files to a table: slices, plans, one run each, joint training, the report."""
+"""A backtest from slices to a table: one run each plan, joint training, the report."""
 
 import importlib
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from rich.console import Console
 
 from consumers.backtest.advice import advice
 from consumers.backtest.display import Display
-from consumers.backtest.options import BacktestOptions
-from consumers.backtest.places import check_plots, check_report
-from consumers.backtest.plan_files import chosen_plans
-from consumers.backtest.slicing import make_slices
-from consumers.backtest.table import by_slice, comparison
+from consumers.backtest.preparation import Prepared
+from consumers.backtest.table import by_slice, comparison, left_out
 from consumers.footprint import PeakMemory
 from consumers.settings import REPRODUCIBLE, Settings, extend_environment
 from model.backtest.exam import Exam
 from model.backtest.joint import run_joint
-from model.backtest.plans import BacktestPlan, PlanOptions, named_plan, window_records
 from model.backtest.report import BacktestReport, PlanReport, SliceReport
 from model.backtest.run import Machine, run_plan
-from model.backtest.stream import Slice, stream_of
+from model.backtest.slice import Slice
+from model.backtest.stream import stream_of
 from model.device import cap_threads
 
 _SAMPLE_SECONDS = 0.5
 
 
-def run_backtest(options: BacktestOptions, settings: Settings, console: Console) -> BacktestReport:
+def run_backtest(prepared: Prepared, settings: Settings, console: Console) -> BacktestReport:
     """Compare plans on a stream, write the report, show the table.
 
     Raises:
         KeyboardInterrupt: it was interrupted; what was finished is written and shown.
-        ConfigError: a plan or an option cannot work; told before anything runs.
-        DatasetError: a file cannot be used; told before anything runs.
     """
-    if options.report is not None:
-        check_report(options.report)
-    pictures = None
-    if options.plots is not None:
-        check_plots(options.plots)
-        # Needs matplotlib: whether it is there is told before anything runs.
-        pictures = importlib.import_module("consumers.backtest.pictures")
-    report = compared(options, settings, console)
+    options = prepared.options
+    report = compared(prepared, settings, console)
     if options.report is not None:
         options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     show(report, console)
-    if pictures is not None and options.plots is not None:
+    if options.plots is not None:
+        pictures = importlib.import_module("consumers.backtest.pictures")  # needs matplotlib
         drawn = pictures.draw(report, options.plots)
         console.print(f"{len(drawn)} pictures in {options.plots}", highlight=False, markup=False)
     if not report.complete:
@@ -53,43 +42,36 @@ def run_backtest(options: BacktestOptions, settings: Settings, console: Console)
     return report
 
 
-def compared(options: BacktestOptions, settings: Settings, console: Console) -> BacktestReport:
+def compared(prepared: Prepared, settings: Settings, console: Console) -> BacktestReport:
     """Learn a stream under each plan, then all of it at once where joint training is asked for.
 
-    1. Cut the files into slices; find the plans.
-    2. One run a plan, on the same stream and test sets; joint training last. Interrupted, it
-       returns the plans that were finished; before the first is, it raises.
+    One run a plan, on the same stream and test sets; joint training last. Interrupted, it returns
+    the plans that were finished; before the first is, it raises.
     """
     extend_environment(REPRODUCIBLE)
     cap_threads(settings.threads)
-    sliced = make_slices(options.slicing)  # 1.
-    asked = PlanOptions(
-        window=options.window, memory=options.memory, epochs=options.epochs, no_log=options.no_log
-    )
-    task = options.slicing.task
+    slicing = prepared.options.slicing
     reports: dict[str, PlanReport] = {}
     joint, complete = None, True
-    config = settings.task(task)
-    plans = chosen_plans(options.compare, config, asked)
-    for note in (*sliced.notes, *_coarse(sliced.slices, plans), *_at_once(plans)):
+    for note in prepared.notes():
         console.print(note, highlight=False, markup=False)
-    stream = stream_of(task, sliced.slices, seed=options.slicing.seed)
+    stream = stream_of(slicing.task, prepared.sliced.slices, seed=slicing.seed)
     exam = Exam(stream.slices)
     machine = Machine(
         cache=settings.cache.expanduser(), device=settings.device, threads=settings.threads
     )
     try:
-        with Display(console, records=len(stream.records)) as display:  # 2.
-            for plan in plans:
+        with Display(console, records=len(stream.records)) as display:
+            for plan in prepared.plans:
                 display.begin(plan.name)
                 reports[plan.name] = run_plan(
                     plan, stream, exam, machine=machine, watch_memory=_watch, told=display
                 )
                 display.end(_reached(reports[plan.name]))
-            if options.joint:
+            if prepared.joint is not None:
                 display.begin("joint")
                 joint = run_joint(
-                    named_plan("default", config, asked),
+                    prepared.joint,
                     stream,
                     exam,
                     device=settings.device,
@@ -103,9 +85,10 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
         complete = False
     return BacktestReport(
         task=stream.task,
-        seed=options.slicing.seed,
-        window=window_records(config, asked),
+        seed=slicing.seed,
+        window=prepared.window,
         slices=[_slice(each) for each in stream.slices],
+        rows_left_out=dict(prepared.sliced.rows_left_out),
         plans=reports,
         joint=joint,
         complete=complete,
@@ -113,37 +96,14 @@ def compared(options: BacktestOptions, settings: Settings, console: Console) -> 
 
 
 def show(report: BacktestReport, console: Console) -> None:
-    """The comparison, the slices where there are several, and the advice."""
+    """The comparison, the slices where there are several, rows left out, and the advice."""
     if not report.complete:
         console.print("interrupted; what was done before:")
     console.print(comparison(report))
     if len(report.slices) > 1:
         console.print(by_slice(report))
-    console.print(advice(report), highlight=False, markup=False)
-
-
-def _coarse(slices: Sequence[Slice], plans: Sequence[BacktestPlan]) -> list[str]:
-    """A window that holds the end of one slice and the start of the next blurs what comes of it."""
-    window = max((plan.config.window.records for plan in plans), default=0)
-    short = [each.name for each in slices if len(each.train) < window]
-    if len(slices) < 2 or not short:
-        return []
-    names = ", ".join(short)
-    return [
-        (
-            f"slices with fewer records than a window of {window}: {names}; they are scored once "
-            "the window that holds their last record is learned, which holds records of the next: "
-            "give a smaller --window to see what is forgotten"
-        )
-    ]
-
-
-def _at_once(plans: Sequence[BacktestPlan]) -> list[str]:
-    """What a plan that gathers windows is not given."""
-    offline = ", ".join(plan.name for plan in plans if plan.config.mode == "offline")
-    if not offline:
-        return []
-    return [f"a backtest learns each window at once, also where mode is offline: {offline}"]
+    for line in (*left_out(report), advice(report)):
+        console.print(line, highlight=False, markup=False)
 
 
 def _watch() -> AbstractContextManager[PeakMemory]:

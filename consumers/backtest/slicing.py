@@ -1,7 +1,7 @@
 """Makes slices of files: each file is one, or a field's values, or equal stretches of a stream."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from consumers.backtest.held_out import (
 from consumers.backtest.parts import Part, by_file, by_value, mark, stretches
 from consumers.dataset_files import Columns, DatasetError
 from consumers.datasets import LEFT_OUT, Dataset, Order, Row, load_dataset, normalised, read_rows
-from model.backtest.stream import Slice
+from model.backtest.slice import Slice
 from model.errors import ConfigError
 
 
@@ -41,6 +41,8 @@ class Sliced:
 
     slices: tuple[Slice, ...]
     notes: tuple[str, ...]
+    rows_left_out: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each file that could not be used; only files that have any."""
 
 
 def make_slices(options: SliceOptions) -> Sliced:
@@ -61,9 +63,10 @@ def make_slices(options: SliceOptions) -> Sliced:
     notes = [line for dataset in datasets for line in dataset.complaints()]
     if count and options.order == "shuffle":
         notes.append(f"the slices of {options.by} are cut by chance, as --order shuffle asks")
+    tested: list[Dataset] = []
     if options.tests:
-        tests, left_out = _tests(parts, options, column)
-        parts, notes = without_marks(parts), notes + left_out
+        tested, tests, told = _tests(parts, options, column)
+        parts, notes = without_marks(parts), notes + told
     else:
         notes += partly_marked(parts)
         parts, tests = held_back(parts, seed=options.seed)
@@ -73,7 +76,8 @@ def make_slices(options: SliceOptions) -> Sliced:
         for part, test in zip(parts, tests, strict=True)
     )
     _check(slices)
-    return Sliced(slices, (*notes, *_overlaps(slices)))
+    bad = {f"{each.path}": len(each.bad) for each in (*datasets, *tested) if each.bad}
+    return Sliced(slices, (*notes, *_overlaps(slices)), bad)
 
 
 def _load(path: Path, options: SliceOptions, column: str | None) -> Dataset:
@@ -129,8 +133,8 @@ def _parts(
 
 def _tests(
     parts: Sequence[Part], options: SliceOptions, column: str | None
-) -> tuple[list[TestSet], list[str]]:
-    """The given test sets, and what a person should know of them.
+) -> tuple[list[Dataset], list[TestSet], list[str]]:
+    """The files of the given test sets, the sets, and what a person should know of them.
 
     One file serves all slices: by the slices' field, or whole where no row of it has that field.
     """
@@ -143,7 +147,7 @@ def _tests(
     notes += [line for dataset in datasets for line in dataset.complaints()]
     if field is not None:
         notes += of_no_part(parts, datasets[0], field)
-    return given_tests(parts, datasets, by_field=field is not None), notes
+    return datasets, given_tests(parts, datasets, by_field=field is not None), notes
 
 
 def _has(path: Path, columns: Columns, field: str) -> bool:

@@ -39,6 +39,14 @@ def by_slice(report: BacktestReport) -> Table:
     return table
 
 
+def left_out(report: BacktestReport) -> list[str]:
+    """A line where rows could not be used: the lines that say why are far above by now."""
+    if not report.rows_left_out:
+        return []
+    files = ", ".join(f"{count} of {path}" for path, count in report.rows_left_out.items())
+    return [f"Rows that could not be used and were left out: {files}."]
+
+
 def _all_plans(report: BacktestReport) -> dict[str, PlanReport]:
     joint = {} if report.joint is None else {JOINT: report.joint}
     return {**report.plans, **joint}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.backtest.stream import Slice
+from model.backtest.slice import Slice
 from model.encoder import Encoder, Features
 from model.evaluate import answers
 from model.head import LinearHead

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.base import Count, Fraction, Seconds
 
@@ -84,6 +84,8 @@ class BacktestReport(_Report):
     window: Count
     """Records in a window of each plan that sets none of its own."""
     slices: list[SliceReport]
+    rows_left_out: dict[str, Count] = Field(default_factory=dict)
+    """Rows of each file that could not be used; only files that have any."""
     plans: dict[str, PlanReport]
     joint: PlanReport | None = None
     """All slices at once; its matrix has one row."""

@@ -4,28 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from model.backtest.slice import Slice
 from model.data import Record
 from model.update import WindowRecords
 from schemas.base import Span
-from schemas.labeled_text import LabeledText
 from schemas.topics import LABELED_TEXTS
 from schemas.window import CloseReason, TrainingWindow, digest_ids, window_id
 
 _FIRST_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Of a stream whose first record tells no time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A part of the stream that is scored by itself: a file, a value of a field, a stretch of time.
-
-    The texts in `test` are never learned.
-    """
-
-    name: str
-    train: tuple[LabeledText, ...]
-    """In stream order."""
-    test: tuple[LabeledText, ...]
 
 
 @dataclass(frozen=True, slots=True)

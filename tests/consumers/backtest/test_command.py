@@ -80,6 +80,24 @@ def test_slices_that_share_a_window_are_told_of(folder: Path) -> None:
     assert "slices with fewer records than a window of 5000: first.jsonl, second.jsonl" in told
 
 
+def test_rows_left_out_are_counted_at_the_end_and_in_the_report(
+    folder: Path, tmp_path: Path
+) -> None:
+    broken, tests = tmp_path / "broken.jsonl", tmp_path / "tests.jsonl"
+    broken.write_text((folder / "first.jsonl").read_text() + "{\n" * 7, encoding="utf-8")
+    tests.write_text((folder / "second.jsonl").read_text() + "{\n", encoding="utf-8")
+    status, told = run(
+        broken, "--compare", "head", "--report", tmp_path / "out.json", "--test", tests,
+        folder=folder,
+    )  # fmt: skip
+
+    assert status == 0, told
+    end = told[told.index("accuracy") :].replace("\n", " ")
+    assert "Rows that could not be used and were left out: 7 of " in end
+    report = BacktestReport.model_validate_json((tmp_path / "out.json").read_bytes())
+    assert report.rows_left_out == {str(broken): 7, str(tests): 1}
+
+
 def test_a_plan_s_own_window_holds_and_one_that_gathers_windows_is_told_of(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -185,21 +203,48 @@ def test_the_command_line_learns_without_a_broker() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
 
 
-def test_without_torch_the_help_is_shown_and_a_run_names_the_extra_that_it_needs() -> None:
-    code = "import sys; sys.modules['torch'] = None; from consumers.__main__ import main; main()"
-    helped, ran = (
-        subprocess.run(
-            [sys.executable, "-c", code, "backtest", argument],
-            check=False,
-            timeout=240,
-            capture_output=True,
-            text=True,
-        )
-        for argument in ("--help", "a.jsonl")
+WITHOUT_TORCH = (
+    "import sys; sys.modules['torch'] = None; from consumers.__main__ import main; main()"
+)
+
+
+def without_torch(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, "backtest", *map(str, arguments)],
+        check=False,
+        timeout=240,
+        capture_output=True,
+        text=True,
     )
+
+
+def test_without_torch_the_help_is_shown_and_a_run_names_the_extra_that_it_needs(
+    folder: Path,
+) -> None:
+    helped, ran = without_torch("--help"), without_torch(folder / "first.jsonl")
 
     assert helped.returncode == 0, helped.stderr
     assert "--window" in helped.stdout
     assert ran.returncode == 2, ran.stderr
     assert ran.stderr.startswith("freshet: a backtest needs the extra `train`")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (["{folder}/none.jsonl"], "cannot be read: No such file"),
+        (["{folder}/first.jsonl", "--compare", "relpay"], "is replay meant?"),
+        (["{folder}/first.jsonl", "--config", "{folder}/wrong.yaml"], "is epochs meant?"),
+        (["{folder}/first.jsonl", "--report", "{folder}/no/out.json"], "there is no folder"),
+        (["{folder}/first.jsonl", "--slice", "lable"], "is label meant?"),
+    ],
+)
+def test_arguments_are_found_wrong_before_torch_is_loaded(
+    wrong: list[str], why: str, folder: Path
+) -> None:
+    (folder / "wrong.yaml").write_text("defaults: {fit: {epoch: 2}}", encoding="utf-8")
+    ran = without_torch(*(part.format(folder=folder) for part in wrong))
+
+    assert ran.returncode in {1, 2}
+    assert why in ran.stderr

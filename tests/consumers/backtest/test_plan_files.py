@@ -73,8 +73,7 @@ def test_a_file_of_tasks_is_no_plan_and_its_place_is_named(section: str, tmp_pat
         (b"fit: epochs: 2", "not YAML: line 1, column 12: mapping values are not allowed here"),
         (
             b"fit: {epochs: 2\nhead: 1",
-            "not YAML: line 2, column 5: while parsing a flow mapping: "
-            "expected ',' or '}', but got ':'",
+            "not YAML: line 2, column 5: while parsing a flow mapping: expected ',' or '}'",
         ),
         (b"fit: \x01", "not YAML: unacceptable character #x0001: "),
         (b"fit: \xff", "not UTF-8: "),

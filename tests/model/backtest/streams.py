@@ -1,6 +1,7 @@
 """Known tiny streams: slices whose words tell their labels."""
 
-from model.backtest.stream import Slice, Stream, stream_of
+from model.backtest.slice import Slice
+from model.backtest.stream import Stream, stream_of
 from schemas.labeled_text import LabeledText
 from tests.model.tiny import LABELS, labeled_texts
 

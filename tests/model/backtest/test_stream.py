@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.backtest.stream import Slice, stream_of
+from model.backtest.slice import Slice
+from model.backtest.stream import stream_of
 from schemas.labeled_text import LabeledText
 from tests.model.backtest.streams import TASK, a_slice, two_slices
 
