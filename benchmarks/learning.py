@@ -119,6 +119,7 @@ def _draw(outcomes: list[Outcome]) -> None:
         title="Accuracy against compute, one mark a stream and seed",
         x="sample-steps, of joint training's",
         y="average accuracy minus joint training's, points",
+        shares=False,
     )
 
 

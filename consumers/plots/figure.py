@@ -1,8 +1,10 @@
 """What every picture shares: colours, marks, and how a figure becomes a file."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import wrap
 from typing import TypedDict
 
 import matplotlib as mpl
@@ -20,6 +22,10 @@ HEAT = "Blues"
 
 LONGEST_NAME = 24
 """Characters of a label that are shown."""
+
+
+TITLE_MARGIN_INCHES = 0.25
+"""Free to the right of a title, also since its letters are not of one width."""
 
 
 class Style(TypedDict):
@@ -48,9 +54,24 @@ def drawing(path: Path, *, width: float, height: float) -> Iterator[Axes]:
         }
     ):
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure.subplots()
+        axes: Axes = figure.subplots()
+        yield axes
+        _fit_title(figure, axes)
         undated = {"Date": None} if path.suffix == ".svg" else {}
         figure.savefig(path, dpi=150, metadata=undated)
+
+
+def _fit_title(figure: Figure, axes: Axes) -> None:
+    """Break a title that is wider than the room from the axes' left side to the figure's right."""
+    given = axes.get_title(loc="left")
+    title = axes.set_title(given, loc="left")
+    figure.draw_without_rendering()  # lays the figure out: where the axes begin is known then
+    held = title.get_window_extent()
+    room = (figure.bbox.width - held.x0 - TITLE_MARGIN_INCHES * figure.dpi) / max(held.width, 1)
+    if room < 1:
+        longest = max(map(len, given.split("\n")))
+        lines = (wrap(line, max(1, int(longest * room))) for line in given.split("\n"))
+        title.set_text("\n".join(itertools.chain.from_iterable(lines)))
 
 
 def style(index: int) -> Style:
@@ -64,8 +85,9 @@ def style(index: int) -> Style:
 
 
 def legend_outside(axes: Axes) -> None:
-    """The legend to the right of the axes, where it covers nothing."""
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
+    """The legend to the right of the axes, where it covers nothing; none where nothing is drawn."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
 
 
 def shortened(name: str) -> str:

@@ -21,10 +21,10 @@ def curves(
     y: str = "accuracy",
     at: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
-    """Draw named lines over a shared axis, each value with its mark.
+    """Draw named lines of shares over an axis, each value with its mark; not those without values.
 
     Args:
-        lines: name of each line and its T values; NaN leaves a gap.
+        lines: name of each line and its T values, at most 1; NaN leaves a gap.
         path: ends in `.png` or `.svg`.
         title: above the picture.
         x: what the horizontal axis counts.
@@ -33,9 +33,13 @@ def curves(
     """
     with drawing(path, width=8.0, height=4.0) as axes:
         for index, (name, values) in enumerate(lines.items()):
+            if np.isnan(values).all():
+                continue  # its colour stays its own: the other lines look as in other pictures
             places = at[name] if at is not None else range(1, len(values) + 1)
-            axes.plot(places, values, label=shortened(name), markersize=4, **style(index))
+            chosen = style(index)
+            axes.plot(places, values, label=shortened(name), markersize=4, clip_on=False, **chosen)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _end_at_one(axes)
         _finish(axes, title=title, x=x, y=y)
 
 
@@ -46,6 +50,7 @@ def accuracy_against_compute(
     title: str = "Accuracy against compute",
     x: str = "sample-steps of training",
     y: str = "average accuracy after the last slice",
+    shares: bool = True,
 ) -> None:
     """Draw what each plan reached and what it cost, one mark a run.
 
@@ -55,13 +60,16 @@ def accuracy_against_compute(
         title: above the picture.
         x: what compute is counted in.
         y: what accuracy is measured on.
+        shares: accuracy lies from 0 to 1, and so does its axis.
     """
     with drawing(path, width=8.0, height=4.5) as axes:
         for index, (name, runs) in enumerate(points.items()):
             chosen: Style = {**style(index), "linestyle": "none"}
             places, heights = ([run[axis] for run in runs] for axis in (0, 1))
-            axes.plot(places, heights, label=shortened(name), markersize=7, **chosen)
+            axes.plot(places, heights, label=shortened(name), markersize=7, clip_on=False, **chosen)
         axes.margins(0.08)
+        if shares:
+            _end_at_one(axes)
         axes.ticklabel_format(axis="x", style="plain")
         _finish(axes, title=title, x=x, y=y)
 
@@ -114,6 +122,12 @@ def calibration(
             axes.scatter(x, y, s=area, color=chosen["color"], marker=chosen["marker"], alpha=0.6)
         axes.set_aspect("equal")
         _finish(axes, title=title, x="confidence", y="accuracy")
+
+
+def _end_at_one(axes: Axes) -> None:
+    """Let no margin suggest shares above 1 or below 0; marks there are drawn whole all the same."""
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, 0.0), min(top, 1.0))
 
 
 def _diagonal(axes: Axes, name: str) -> None:

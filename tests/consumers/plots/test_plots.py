@@ -8,9 +8,11 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.text import Text
+
 from consumers import plots
 from consumers.plots.confusion import MOST_LABELS
-from consumers.plots.figure import COLOURS, style
+from consumers.plots.figure import COLOURS, drawing, style
 
 
 def words(path: Path) -> list[str]:
@@ -46,6 +48,51 @@ def test_a_curve_has_its_axes_named_and_its_lines_in_the_legend(tmp_path: Path) 
     plots.curves({"new": [0.5, float("nan"), 0.7]}, path, title="T", x="round", y="accuracy")
 
     assert {"T", "round", "accuracy", "new"} <= set(words(path))
+
+
+def test_a_line_without_values_is_not_in_the_legend(tmp_path: Path) -> None:
+    path, nan = tmp_path / "curve.svg", float("nan")
+
+    plots.curves({"old": [nan, nan], "new": [0.5, nan]}, path, title="T")
+    assert "new" in words(path)
+    assert "old" not in words(path)
+
+    plots.curves({"old": [nan]}, path, title="T")
+    assert "old" not in words(path)
+
+
+def test_an_axis_of_accuracies_ends_at_one_and_one_of_points_where_it_must(tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    places = r"-?\d\.\d+"
+
+    def highest() -> float:
+        shown = [word.replace("\N{MINUS SIGN}", "-") for word in words(path)]
+        return max(float(word) for word in shown if re.fullmatch(places, word))
+
+    plots.curves({"new": [0.2, 1.0]}, path, title="T")
+    assert highest() == 1
+    plots.accuracy_against_compute({"new": [(0, 0.9), (900, 1.0)]}, path)
+    assert highest() == 1
+    plots.accuracy_against_compute({"new": [(0, -1.0), (900, 2.0)]}, path, shares=False)
+    assert highest() == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["T", "financial-sentiment, round 4", "i W " * 30, "one\ntwo " * 9]
+)
+def test_a_title_is_broken_where_the_picture_ends(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    title = f"{name}: accuracy by the round that brought the records"
+    with drawing(path, width=5.2, height=4.2) as axes:
+        axes.set_ylabel("after round")
+        axes.set_title(title)
+
+    assert axes.get_title(loc="left").split() == title.split()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    (drawn,) = (each for each in axes.findobj(Text) if each.get_text() == axes.get_title("left"))
+    assert drawn.get_window_extent().x1 <= figure.bbox.width
 
 
 def test_a_roc_says_the_area_and_a_reliability_diagram_the_diagonal(tmp_path: Path) -> None:
