@@ -4,7 +4,6 @@ They let the demo be run as it is, over real sockets and processes, in a few sec
 """
 
 import sys
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +45,7 @@ class FakeRole:
         self.producer.send(self.settings.topic(topic.name), value, key=task.encode()).get(10)
 
     def records(self) -> list[tuple[topics.Topic, Any]]:
+        """What has come, or comes within the time of a poll."""
         polled = self.consumer.poll(timeout_ms=50)
         return [(self.names[r.topic], r) for records in polled.values() for r in records]
 
@@ -180,7 +180,6 @@ def main() -> None:
     role = ROLES[sys.argv[1]](settings)
     while True:
         role.step()
-        time.sleep(0.001)
 
 
 if __name__ == "__main__":

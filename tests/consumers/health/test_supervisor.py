@@ -55,12 +55,14 @@ class Handover:
 
 
 class Ends:
-    """The log goes on, always; or nobody says."""
+    """The log goes on, always; or nobody says. Each look of the supervisor asks."""
 
     def __init__(self, *, known: bool = True) -> None:
         self.known, self.closed = known, False
+        self.asked = asyncio.Event()
 
     async def ask(self, places: frozenset[Place]) -> Mapping[Place, int]:
+        self.asked.set()
         return dict.fromkeys(places, 1000000) if self.known else {}
 
     async def close(self) -> None:
@@ -102,8 +104,9 @@ def play(
     async def played() -> None:
         running = asyncio.create_task(supervisor.run())
         async with asyncio.timeout(20):
-            while not until(scene):  # noqa: ASYNC110 - nothing announces it
-                await asyncio.sleep(0.01)
+            while not until(scene):
+                shown.asked.clear()
+                await shown.asked.wait()
         running.cancel()
         await asyncio.wait({running})
 

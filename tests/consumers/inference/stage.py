@@ -78,6 +78,8 @@ class FakeVersions:
         self.loader = PredictorLoader(self.store, device="cpu", threads=1)
         self.serving: dict[str, Predictor] = {}
         self.beat_at = 0.0
+        self.looked = asyncio.Event()
+        """Set whenever a lane looks for the version of a text."""
         self.tell: Callable[[FollowerEvent], None] = lambda _: None
 
     def __call__(
@@ -95,6 +97,7 @@ class FakeVersions:
         return {task: predictor.version for task, predictor in self.serving.items()}
 
     def find(self, task: str) -> Predictor | None:
+        self.looked.set()
         return self.serving.get(task)
 
     def swap(self, number: int, task: str = "colors") -> None:

@@ -157,7 +157,7 @@ def test_the_role_fails_when_its_follower_has_ended() -> None:
 def test_a_role_that_holds_a_text_stops_at_once() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.serve.batch(batch_of(P0, 0, [text_of("alpha")]))
-        await asyncio.sleep(0)
+        await asyncio.wait_for(stage.versions.looked.wait(), 5)
 
     began = time.monotonic()
     kafka = play(scenario)
@@ -188,8 +188,9 @@ def test_a_text_that_waits_for_its_version_is_work_that_beats(
         first = stage.serve.condition()
         assert first.working_on == "answers"
         async with asyncio.timeout(20):
-            while stage.serve.condition().beat_at <= first.beat_at:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            while stage.serve.condition().beat_at <= first.beat_at:
+                stage.versions.looked.clear()
+                await stage.versions.looked.wait()
 
     play(scenario)
 
