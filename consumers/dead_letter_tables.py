@@ -10,6 +10,7 @@ from rich.text import Text
 from consumers.dead_letter_log import DeadLetterLog, Heading, RecordGoneError
 from consumers.dead_letters import WINDOW_FAILED
 from consumers.printable import printable
+from consumers.records import WRONG_BY_THEMSELVES
 from consumers.redrive import RedriveReport
 from schemas.dead_letter import DeadLetter
 
@@ -82,6 +83,36 @@ def content(log: DeadLetterLog, letter: DeadLetter) -> Iterator[tuple[str, str]]
         yield "", printable(value[:SHOWN_CHARS])
     if value and len(value) > SHOWN_CHARS:
         yield "", f"... {len(value) - SHOWN_CHARS} bytes more; --json has all that the letter holds"
+
+
+def warnings(headings: Sequence[Heading]) -> Iterator[str]:
+    """What a redrive of these is in vain for."""
+    vain = [
+        heading.reason
+        for heading in headings
+        if heading.redriven_to is None and heading.reason in WRONG_BY_THEMSELVES
+    ]
+    if vain:
+        yield (
+            f"letters: {len(vain)} are wrong by themselves ({', '.join(sorted(set(vain)))}): sent "
+            "again they come back; let their producer send good records in their place"
+        )
+
+
+def no_match(every: Sequence[Heading]) -> str:
+    """What there is to choose from, where a choice met none of these."""
+    if not every:
+        return "there are no dead letters"
+    told = (
+        f"{name}s {', '.join(sorted({printable(value) for value in values if value}))}"
+        for name, values in (
+            ("reason", [heading.reason for heading in every]),
+            ("topic", [heading.topic for heading in every]),
+            ("task", [heading.task for heading in every]),
+        )
+        if any(values)
+    )
+    return f"none of the {len(every)} dead letters is chosen; there are {'; '.join(told)}"
 
 
 def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:

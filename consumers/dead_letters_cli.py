@@ -17,8 +17,10 @@ from consumers.dead_letter_tables import (
     counts_table,
     facts,
     newest_table,
+    no_match,
     plan_lines,
     report_lines,
+    warnings,
 )
 from consumers.event_times import parse_time
 from consumers.options import Servers, settings_of
@@ -77,7 +79,7 @@ def list_letters(
     """List what was refused, each record once: counts by reason, and the newest one by one."""
     chosen = _selection(topic, task, reason, since)
     with _opened(settings_of(bootstrap_servers=bootstrap_servers)) as log:
-        headings = log.headings(chosen)
+        headings = _chosen(log, chosen)
         _warn_of_unreadable(log)
     if json:
         for heading in headings:
@@ -138,8 +140,10 @@ def redrive(
         )
     settings = settings_of(bootstrap_servers=bootstrap_servers)
     with _opened(settings) as log:
-        found = _named(log, settings, origins) if origins else log.headings(chosen)
+        found = _named(log, settings, origins) if origins else _chosen(log, chosen)
         headings = [heading for heading in found if chosen.takes(heading)]
+        for line in warnings(headings):
+            typer.echo(line, err=True)
         if dry_run:
             _tell(plan_lines(headings))
             return
@@ -172,6 +176,14 @@ def _since(given: str | None, *, now: datetime) -> datetime | None:
     except (ValueError, OverflowError) as error:
         msg = f"--since {given!r} is neither ISO 8601 nor a time such as 90s, 30m, 12h, 7d"
         raise ConfigError(msg) from error
+
+
+def _chosen(log: DeadLetterLog, chosen: Selection) -> list[Heading]:
+    """The letters that are meant; where that is none, what there is is said."""
+    found = log.headings(chosen)
+    if not found and chosen != Selection():
+        typer.echo(no_match(log.headings(Selection())), err=True)
+    return found
 
 
 def _named(log: DeadLetterLog, settings: Settings, origins: Iterable[str]) -> list[Heading]:

@@ -19,12 +19,12 @@ from consumers.options import (
     settings_of,
     with_training,
 )
+from consumers.stored_rounds import check_known, entries_of, entry_of, opened_store, pruned
 from consumers.version_tables import facts, rounds_table
 from consumers.who import this_user
 from model.artifacts import ArtifactStore
-from model.errors import NotFoundError, RejectError
-from model.lineage import Lineage, LineageEntry, no_lineage, tasks_in
-from model.retention import own_paths
+from model.errors import RejectError
+from model.lineage import Lineage, tasks_in
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,10 +43,6 @@ def run(arguments: Sequence[str]) -> None:
     app(args=list(arguments), prog_name="freshet models")
 
 
-class UnknownTaskError(RejectError):
-    """The store has no lineage of such a task."""
-
-
 @app.command("list")
 def list_versions(
     task: Annotated[str | None, typer.Argument(help="Only this task.")] = None,
@@ -54,14 +50,14 @@ def list_versions(
     json: Json = False,
 ) -> None:
     """List every round of every task: what came of it, and which version serves."""
-    opened = _open(store)
+    opened = opened_store(store)
     names = [task] if task else tasks_in(opened)
     if not names:
         typer.echo(f"no versions in {opened.uri} yet", err=True)
     damaged = False
     for name in names:
         try:
-            entries = _entries(opened, name)
+            entries = entries_of(opened, name)
         except RejectError as error:
             if task:
                 raise
@@ -98,20 +94,21 @@ def show(
     ] = "png",
 ) -> None:
     """Show one round: its records down to offsets, its evidence, its decision and its files."""
-    opened = _open(store)
-    entry = _entry(opened, task, version)
+    opened = opened_store(store)
+    entry = entry_of(opened, task, version)
     if plots is not None:
         # Only here: without --plots nothing needs matplotlib.
         pictures: Any = importlib.import_module("consumers.version_pictures")
-        history = [held for held in _entries(opened, task) if held.sequence <= entry.sequence]
+        history = [held for held in entries_of(opened, task) if held.sequence <= entry.sequence]
         for file in pictures.draw(history, plots, suffix=picture_format):
             typer.echo(file, err=True)
     if json:
         typer.echo(entry.model_dump_json(indent=2))
         return
     table = Table(title=f"{task}, round {entry.sequence}", show_header=False, title_justify="left")
-    for name, value in (*facts(entry), *_pruned(opened, entry)):
-        table.add_row(name, value)
+    for name, value in (*facts(entry), *pruned(opened, entry)):
+        if value not in {"", "-"}:  # what does not apply would bury the rest
+            table.add_row(name, value)
     opened_console().print(table)
 
 
@@ -123,8 +120,8 @@ def diff(
     store: Store = None,
 ) -> None:
     """Show in what two rounds differ, and which records lie between them."""
-    opened = _open(store)
-    one, two = (_entry(opened, task, sequence) for sequence in (first, second))
+    opened = opened_store(store)
+    one, two = (entry_of(opened, task, sequence) for sequence in (first, second))
     table = Table(title=f"{task}, rounds {first} and {second}", title_justify="left")
     for heading in ("", str(first), str(second)):
         table.add_column(heading)
@@ -208,7 +205,7 @@ def prune(
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
     if task is not None:
-        _check_known(ArtifactStore(settings.store, must_exist=True), task)
+        check_known(ArtifactStore(settings.store, must_exist=True), task)
     pruning: Any = importlib.import_module("consumers.prune_command")
     for line in pruning.prune_store(settings, task, dry_run=dry_run, by_age_alone=by_age_alone):
         typer.echo(line)
@@ -237,7 +234,7 @@ def rebuild(
     status 1 where they differ. Needs the extra `train`.
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers, store=store)
-    _check_known(ArtifactStore(settings.store, must_exist=True), task)
+    check_known(ArtifactStore(settings.store, must_exist=True), task)
     rebuilding: Any = with_training("consumers.rebuild", "a rebuild")
     found = rebuilding.rebuilt(settings, task, version, progress=say_progress())
     for line in rebuilding.told(found, settings):
@@ -267,7 +264,8 @@ def export(
     Needs the extra `train`.
     """
     settings = settings_of(store=store)
-    lineage, entry = Lineage(_open(store), task), _entry(_open(store), task, version)
+    opened = opened_store(store)
+    lineage, entry = Lineage(opened, task), entry_of(opened, task, version)
     exporting: Any = with_training("consumers.export", "an export")
     made = exporting.export(settings, lineage, entry, ensemble=ensemble, out=out)
     versions = ", ".join(map(str, made.versions))
@@ -277,41 +275,3 @@ def export(
             f"accuracy on {made.num_judged} held-out records: ensemble {made.accuracy:.3f}, "
             f"version {made.versions[0]} alone {made.newest_accuracy:.3f}"
         )
-
-
-def _pruned(store: ArtifactStore, entry: LineageEntry) -> list[tuple[str, str]]:
-    """What to say of a round whose files are gone, by `freshet models prune` or otherwise."""
-    gone = sorted(path for path in own_paths(entry) if not store.holds(path))
-    if not gone:
-        return []
-    names = ", ".join(path.rsplit("/", 1)[-1] for path in gone)
-    return [("pruned", f"gone are {names}; no rollback leads back to it")]
-
-
-def _open(store: str | None) -> ArtifactStore:
-    return ArtifactStore(settings_of(store=store).store, must_exist=True)
-
-
-def _check_known(store: ArtifactStore, task: str) -> None:
-    if Lineage(store, task).tip() is None:
-        raise UnknownTaskError(no_lineage(store, task))
-
-
-def _entries(store: ArtifactStore, task: str) -> list[LineageEntry]:
-    lineage = Lineage(store, task)
-    entries = [lineage.entry(sequence) for sequence in lineage.sequences()]
-    if not entries:
-        raise UnknownTaskError(no_lineage(store, task))
-    return entries
-
-
-def _entry(store: ArtifactStore, task: str, sequence: int | None) -> LineageEntry:
-    if sequence is not None:
-        try:
-            return Lineage(store, task).entry(sequence)
-        except NotFoundError as error:
-            msg = f"task {task!r} has no round {sequence} in {store.uri}; see `freshet models list`"
-            raise UnknownTaskError(msg) from error
-    entries = _entries(store, task)
-    serving = entries[-1].serving
-    return entries[-1] if serving is None else next(e for e in entries if e.sequence == serving)

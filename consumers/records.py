@@ -59,6 +59,10 @@ class RawRecord(Protocol):
         ...
 
 
+WRONG_BY_THEMSELVES = frozenset({"invalid_json", "invalid_schema", "empty_text"})
+"""Reasons that no setting mends: the same bytes, sent again, are refused again."""
+
+
 class BadRecordError(RejectError):
     """A record that can never be processed.
 
@@ -191,7 +195,7 @@ def _bad(record: RawRecord, error: ValidationError) -> BadRecordError:
         reason = "label_too_long"
     else:
         reason = "invalid_schema"
-    detail = f"{place_of(record)}: {told(error)}; mend the producer and send it again"
+    detail = f"{place_of(record)}: {told(error)}; mend the producer and let it send a good one"
     return BadRecordError(reason, detail)
 
 

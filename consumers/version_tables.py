@@ -8,7 +8,7 @@ from rich.table import Table
 from consumers.version_figures import figures
 from model.lineage import LineageEntry
 from model.plan import Adjustment
-from schemas.evaluation import Comparison
+from schemas.evaluation import Comparison, RecordCounts
 
 
 def rounds_table(task: str, entries: Iterable[LineageEntry]) -> Table:
@@ -48,7 +48,7 @@ def facts(entry: LineageEntry) -> list[tuple[str, str]]:
         ("learned from", "\n".join(map(str, entry.spans)) or "-"),
         ("read again", "\n".join(map(str, entry.refresh_reads)) or "-"),
         ("trained through", "\n".join(f"{k}: {v}" for k, v in entry.trained_through.items())),
-        ("records", ", ".join(f"{k} {v}" for k, v in found.counts.model_dump().items())),
+        ("records", _counts(found.counts)),
         ("prequential", _share(found.prequential_accuracy)),
         ("new", _compared(found.new)),
         ("old", _compared(found.old)),
@@ -99,6 +99,10 @@ def _forgot(entry: LineageEntry) -> str:
         return "-"
     denied = f"denied since the first: {len(held.ids)} ids, {len(held.texts)} texts"
     return f"{held.num_learned} learned, {held.num_held_out} held out; {denied}"
+
+
+def _counts(counts: RecordCounts) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counts if number) or "-"
 
 
 def _number(sequence: int | None) -> str:

@@ -93,7 +93,12 @@ def run_demo(
     target = (options.report or out / "report.json").resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    places = {"report": target, "logs": out / "logs", "versions": out / "store"}
+    store = out / "store"
+    places: dict[str, Path | str] = {
+        "report": target,
+        "logs": out / "logs",
+        "versions": f"{store}: freshet models list --store {store}",
+    }
     width = console.width if console.is_terminal else 200
     console.print(summary(report, places=places), width=width)
     return report

@@ -21,6 +21,7 @@ def summary(report: DemoReport, *, places: Mapping[str, Path | str]) -> Renderab
         _figures(report),
         Text(""),
         *(_margin(margin) for margin in report.test_set),
+        Text("The test set is of the whole stream: what came late no early version had met."),
         Text(""),
         _places(places),
     )

@@ -124,7 +124,8 @@ def _dead(status: Status) -> Iterator[Wrong]:
     for topic, count in status.dead_letters.items():
         if count:
             when = f" since {since:%d %b %H:%M} UTC" if since else ""
-            yield Wrong(what="dead_letters", where=topic, detail=f"{count} records{when}")
+            detail = f"{count} records{when}; see `freshet dead-letters list`"
+            yield Wrong(what="dead_letters", where=topic, detail=detail)
 
 
 def _of_task(task: Task, limits: Limits) -> Iterator[Wrong]:

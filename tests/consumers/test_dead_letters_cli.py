@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from consumers.__main__ import app
 from consumers.dead_letter_log import Selection
-from consumers.dead_letter_tables import content, counts_table, newest_table
+from consumers.dead_letter_tables import content, counts_table, newest_table, no_match, warnings
 from consumers.dead_letters_cli import _since
 from model.errors import ConfigError
 from tests.consumers.test_dead_letter_log import letter, log_of
@@ -85,3 +85,20 @@ def test_of_a_record_that_is_gone_the_part_is_shown_and_it_is_said() -> None:
     shown = dict(content(log_of([]), cut))
     assert "the log holds it no more; what follows is the part" in shown["note"]
     assert (shown["value"], shown[""]) == ("3 bytes", "{ha")
+
+
+def test_a_choice_that_meets_no_letter_says_what_there_is() -> None:
+    log = log_of([letter(1, b"{"), letter(2, b"", reason="empty_text")])
+    every = log.headings(Selection())
+    assert no_match(every) == (
+        "none of the 2 dead letters is chosen; there are reasons empty_text, invalid_json; "
+        "topics labeled-texts"
+    )
+    assert no_match([]) == "there are no dead letters"
+
+
+def test_a_redrive_warns_of_records_that_are_wrong_by_themselves() -> None:
+    found = log_of([letter(1, b"{"), letter(2, b"x", reason="text_too_long")]).headings(Selection())
+    [told] = warnings(found)
+    assert told.startswith("letters: 1 are wrong by themselves (invalid_json)")
+    assert list(warnings(found[1:])) == []

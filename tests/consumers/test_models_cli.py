@@ -12,7 +12,8 @@ import pytest
 from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
-from consumers.models_cli import UnknownTaskError, app
+from consumers.models_cli import app
+from consumers.stored_rounds import UnknownTaskError
 from consumers.who import this_user
 from model.config import GateConfig
 from model.errors import ConfigError
@@ -68,6 +69,8 @@ def test_show_names_the_offsets_that_a_version_learned(store: str) -> None:
 
     assert "labeled-texts/0/0-60" in shown
     assert "first version beats" in shown
+    assert "duplicates" not in shown, "there were none"
+    assert "drift" not in shown
 
 
 def test_show_takes_what_serves_where_no_round_is_named(store: str) -> None:
@@ -127,6 +130,8 @@ def test_diff_shows_only_what_differs(store: str) -> None:
 def test_an_unknown_task_is_an_error_that_names_the_known_ones(store: str) -> None:
     with pytest.raises(UnknownTaskError, match="it has: prices"):
         run("show", "nope", store=store)
+    with pytest.raises(UnknownTaskError, match="it has: prices"):
+        run("show", "nope", "1", store=store)
 
 
 def test_an_unknown_round_is_an_error(store: str) -> None:

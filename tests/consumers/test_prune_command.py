@@ -8,8 +8,9 @@ import yaml
 from typer.testing import CliRunner
 
 from consumers import answering
-from consumers.models_cli import UnknownTaskError, app
+from consumers.models_cli import app
 from consumers.peek import BrokerSilentError
+from consumers.stored_rounds import UnknownTaskError
 from model.artifacts import ArtifactStore
 from model.errors import ConfigError
 from tests.model.written import TASK, Written
