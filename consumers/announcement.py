@@ -3,7 +3,7 @@
 from consumers.publisher import Outgoing
 from consumers.training.drift_command import close_on_drift
 from consumers.training.refused_labels import refused_labels
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.topics import CONTROL, EVALUATION_EVENTS, LABELED_TEXTS_DEAD, MODEL_VERSIONS
 
 

@@ -9,7 +9,7 @@ from kafka.errors import KafkaError
 from consumers.announcement import announcement
 from consumers.broker import kafka_python_options
 from consumers.settings import Settings
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.topics import MODEL_VERSIONS
 
 PATIENCE_SECONDS = 10.0

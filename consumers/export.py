@@ -5,7 +5,8 @@ from pathlib import Path
 
 from consumers.settings import Settings
 from model.errors import ConfigError
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.standalone import Standalone, standalone
 
 GRAPH, TOKENIZER, LABELS = "model.onnx", "tokenizer.json", "labels.json"

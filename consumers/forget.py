@@ -24,7 +24,8 @@ from model.device import cap_threads
 from model.errors import TipMovedError
 from model.forget import UnknownRecordError
 from model.learner import Learner
-from model.lineage import Lineage, LineageEntry, no_lineage
+from model.lineage import Lineage, no_lineage
+from model.lineage_entry import LineageEntry
 from model.traces import Traces
 from schemas.control import Action
 from schemas.topics import CONTROL

@@ -11,7 +11,8 @@ from model.artifacts import ArtifactStore
 from model.data import Progress
 from model.device import cap_threads
 from model.learner import Learner
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.rollback import RecordsAtStakeError, RollbackRefusedError, version_to_restore
 
 

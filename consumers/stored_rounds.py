@@ -3,7 +3,8 @@
 from consumers.options import settings_of
 from model.artifacts import ArtifactStore
 from model.errors import NotFoundError, RejectError
-from model.lineage import Lineage, LineageEntry, no_lineage
+from model.lineage import Lineage, no_lineage
+from model.lineage_entry import LineageEntry
 from model.retention import own_paths
 
 

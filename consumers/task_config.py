@@ -2,7 +2,7 @@
 
 from consumers.settings import Settings
 from model.config import TaskConfig
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 
 
 def config_of(settings: Settings, task: str, tip: LineageEntry | None) -> TaskConfig:

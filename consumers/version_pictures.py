@@ -7,7 +7,7 @@ from typing import Literal
 
 from consumers import plots
 from model.history import Remembering, learning, remembering
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.metrics import ClassificationMetrics
 
 Format = Literal["png", "svg"]

@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from consumers.version_figures import figures
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.plan import Adjustment
 from schemas.evaluation import Comparison, RecordCounts
 

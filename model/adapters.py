@@ -5,8 +5,9 @@ from typing import Any, cast
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from model.encoder import Encoder, Pooled
+from model.encoder import Encoder
 from model.errors import ConfigError
+from model.pooling import Pooled
 
 
 def num_layers(module: Pooled) -> int:

@@ -7,7 +7,8 @@ from model.data import Log, Record
 from model.deltas import counted
 from model.encoder import Features
 from model.journal import Row, from_parquet
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.replay_memory import ReplayRow
 from model.reread import left_of
 from model.state import TaskState

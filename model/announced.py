@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from model.findings import Findings
-from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import EncoderRef, LineageEntry
 from model.outlook import drift_event
 from model.state import TaskState
 from model.stopwatch import Stopwatch

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from model.denied import tuned_on_denied
-from model.lineage import EncoderRef, Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import EncoderRef, LineageEntry
 from schemas.evaluation import Outcome
 
 TRACE = "its encoder may have been tuned on what is denied: `freshet forget --refresh` mends that"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from model.errors import RejectError
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.splits import text_hash
 
 _PERSON = b"freshet.denied"

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from model.budget import left
 from model.config import RefreshConfig, TaskConfig
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.plan import Plan
 from model.selection import selection_error
 from model.state import TaskState

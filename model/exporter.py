@@ -6,7 +6,8 @@ from pathlib import Path
 
 from model.encoder import Encoder, Features
 from model.head import LinearHead
-from model.lineage import EncoderRef, encoder_folder
+from model.lineage import encoder_folder
+from model.lineage_entry import EncoderRef
 from model.onnx_export import ParityProver, encoder_graph, load_template
 from model.store import Store
 

@@ -12,7 +12,7 @@ from model.evaluate import Judgement
 from model.gain import NOTHING, Gain
 from model.holdout import HoldoutRow
 from model.journal import Row
-from model.lineage import Forgetting, LineageEntry, Rollback
+from model.lineage_entry import Forgetting, LineageEntry, Rollback
 from model.trial import Verdict
 from schemas.base import Span
 from schemas.evaluation import Comparison, Outcome, RecordCounts, SliceAccuracy

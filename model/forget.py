@@ -10,7 +10,8 @@ from model.errors import RejectError
 from model.evaluate import Judgement, judge
 from model.exporter import Exporter
 from model.findings import Findings
-from model.lineage import Forgetting, Lineage
+from model.lineage import Lineage
+from model.lineage_entry import Forgetting
 from model.release import Clock, Round, commit_round
 from model.state import TaskState
 from model.stopwatch import Stopwatch

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.transfer_so_far import by_window
 from schemas.evaluation import Comparison, SliceAccuracy
 

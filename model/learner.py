@@ -1,43 +1,38 @@
 """Keeps tasks warm between rounds and runs their recipes against a store."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from model.announced import unannounced
-from model.clean_start import CleanStart, clean_start, erased_since
-from model.config import EncoderConfig, TaskConfig
+from model.clean_start import clean_start, erased_since
+from model.config import TaskConfig
 from model.data import Log, Progress
-from model.denied import DenyList, deny_list
+from model.denied import DenyList
 from model.due import refresh_due
-from model.encoder import Encoder
-from model.errors import ArtifactRefusedError
 from model.exporter import Exporter
 from model.failure import failed_refresh, failed_windows
 from model.feature_cache import FeatureCache
 from model.findings import Findings
 from model.forget import forget
-from model.lineage import EncoderRef, Lineage, LineageEntry, no_lineage
+from model.lineage import Lineage, no_lineage
+from model.lineage_entry import LineageEntry
 from model.onnx_session import Device
 from model.refresh import refresh
 from model.release import Clock, Round, commit_round
 from model.rollback import RollbackRefusedError, roll_back, version_to_restore
-from model.state import TaskState, fresh_state, load_state
+from model.state import TaskState
 from model.stopwatch import Stopwatch
 from model.store import Store
 from model.traces import Traces
 from model.update import WindowRecords, increment
+from model.warm_states import WarmStates
 from schemas.window import TrainingWindow
 
 
 def wall_clock() -> datetime:
     """Now, aware."""
     return datetime.now(UTC)
-
-
-MOST_WARM_TASKS = 16
-"""Tasks whose states stay in memory; another one is read back from the store when it is due."""
 
 
 class Learner:
@@ -68,17 +63,15 @@ class Learner:
         features: Path | None = None,
     ) -> None:
         self._store = store
-        self._device = device
         self._progress = progress
         self._clock = clock
         self._exporter = Exporter(store, cache, threads=threads)
         self._feature_cache = FeatureCache(features or cache / "features")
-        self._states: dict[str, TaskState] = {}
-        self._base_models: dict[EncoderConfig, Encoder] = {}
+        self._warm = WarmStates(store, device=device, progress=progress)
 
     def warm_up(self, config: TaskConfig) -> None:
         """Load the base model, run it once and export it: the first window need not wait."""
-        encoder = self._base_model(config.encoder)
+        encoder = self._warm.base_model(config.encoder)
         # Kernels are made ready for each shape that they meet first.
         encoder.features(["word " * length for length in range(1, 65)])
         self._exporter.prepare(encoder)
@@ -89,8 +82,8 @@ class Learner:
 
     def unannounced(self, task: str) -> list[LineageEntry]:
         """What may not be announced yet; see `model.announced.unannounced`."""
-        lineage, held = Lineage(self._store, task), self._states.get(task)
-        return unannounced(lineage, lineage.tip(held.tip if held else None))
+        lineage = Lineage(self._store, task)
+        return unannounced(lineage, lineage.tip(self._warm.tip(task)))
 
     def erased_since(self, task: str, when: datetime) -> bool:
         """Whether an encoder was fitted anew without what is denied, after this moment."""
@@ -154,7 +147,7 @@ class Learner:
             cache=self._feature_cache,
             progress=self._progress,
             clock=self._clock,
-            start=self._ancestor(clean, config) if clean else None,
+            start=self._warm.ancestor(clean, config) if clean else None,
         )
         return self._keep(task, done)
 
@@ -210,7 +203,7 @@ class Learner:
         done = roll_back(
             state,
             to=to,
-            encoder=self._stored_encoder(to.encoder, config),
+            encoder=self._warm.stored_encoder(to.encoder, config),
             who=who,
             why=why,
             log=log,
@@ -244,6 +237,10 @@ class Learner:
         state = self.state(task, config)
         return self._written_down(task, state, failed_refresh(state, reason, config))
 
+    def state(self, task: str, config: TaskConfig) -> TaskState:
+        """The task's state after its tip; loaded where another worker has moved the tip."""
+        return self._warm.state(task, config)
+
     def _written_down(self, task: str, state: TaskState, findings: Findings) -> LineageEntry:
         """Commit a round that changes nothing but the lineage."""
         done = commit_round(
@@ -258,66 +255,5 @@ class Learner:
         return self._keep(task, done)
 
     def _keep(self, task: str, done: Round) -> LineageEntry:
-        self._hold(task, done.state)
+        self._warm.hold(task, done.state)
         return done.entry
-
-    def _hold(self, task: str, state: TaskState) -> TaskState:
-        """Keep the states used last: each has features, and may have an encoder of its own."""
-        self._states.pop(task, None)
-        self._states[task] = state
-        while len(self._states) > MOST_WARM_TASKS:
-            del self._states[next(iter(self._states))]
-        return state
-
-    def state(self, task: str, config: TaskConfig) -> TaskState:
-        """The task's state after its tip; loaded where another worker has moved the tip."""
-        lineage = Lineage(self._store, task)
-        held = self._states.get(task)
-        tip = lineage.tip(held.tip if held else None)
-        if held is None or tip is not held.tip:
-            held = self._load(lineage, tip, config)
-        return self._hold(task, held)
-
-    def _load(self, lineage: Lineage, tip: LineageEntry | None, config: TaskConfig) -> TaskState:
-        if tip is None or tip.encoder is None:
-            fresh = fresh_state(self._base_model(config.encoder), config, tip)
-            return replace(fresh, denied=deny_list(lineage, tip))
-        return load_state(
-            lineage,
-            tip,
-            self._stored_encoder(tip.encoder, config),
-            config,
-            encoder_of=lambda ref: self._stored_encoder(ref, config),
-        )
-
-    def _ancestor(self, clean: CleanStart, config: TaskConfig) -> Encoder:
-        """Its encoder, or the base model where its files are gone."""
-        try:
-            if clean.encoder is not None:
-                return self._stored_encoder(clean.encoder, config)
-        except ArtifactRefusedError as error:
-            self._progress("ancestor_gone", reason=str(error))
-        return self._base_model(config.encoder)
-
-    def _stored_encoder(self, ref: EncoderRef, config: TaskConfig) -> Encoder:
-        for encoder in (*_encoders(self._states.values()), *self._base_models.values()):
-            if encoder.digest == ref.digest:
-                return encoder
-        files = {name: self._store.fetch(artifact) for name, artifact in ref.files.items()}
-        return Encoder.from_files(files, config=config.encoder, device=self._device)
-
-    def _base_model(self, config: EncoderConfig) -> Encoder:
-        if config not in self._base_models:
-            self._base_models[config] = Encoder.load(
-                config.base_model, config=config, device=self._device
-            )
-        return self._base_models[config]
-
-
-def _encoders(states: Iterable[TaskState]) -> Iterator[Encoder]:
-    for state in states:
-        yield state.encoder
-        if state.probation is not None:
-            yield state.probation.encoder
-        if state.trial is not None:
-            yield state.trial.encoder

@@ -7,7 +7,8 @@ from model.denied import DenyList
 from model.erasure import counted_rows
 from model.errors import ArtifactRefusedError
 from model.journal import Row, from_parquet
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.state import TaskState
 from schemas.evaluation import Outcome
 

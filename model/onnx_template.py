@@ -24,8 +24,9 @@ from onnx import ModelProto, TensorProto
 from torch import Tensor
 
 from model.base_model import empty_transformer
-from model.encoder import Encoder, Pooled
+from model.encoder import Encoder
 from model.errors import StopError
+from model.pooling import Pooled
 
 _FORMAT = 1
 """Raise it when what is exported or how it is kept changes: cached templates are then not used."""

@@ -9,13 +9,8 @@ from time import monotonic
 
 from model.artifacts import ArtifactStore, Stored
 from model.config import RetentionConfig
-from model.lineage import (
-    Lineage,
-    LineageEntry,
-    attempts_folder,
-    encoder_folder,
-    sequence_of_attempt,
-)
+from model.lineage import Lineage, attempts_folder, encoder_folder, sequence_of_attempt
+from model.lineage_entry import LineageEntry
 from model.pins import PINS, condemn, covered, pinned_by, standing_lists
 from model.retention import Entries, Kept, files_of, kept
 

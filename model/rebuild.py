@@ -14,7 +14,8 @@ from model.device import threads_as_in
 from model.environment import differences
 from model.errors import ArtifactRefusedError, NotFoundError, RejectError, SpanDeletedError
 from model.learner import Learner
-from model.lineage import Forgetting, Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import Forgetting, LineageEntry
 from model.onnx_session import Device
 from model.scratch_store import ScratchStore
 from model.state_difference import FileDifference, files_between

@@ -17,7 +17,8 @@ from model.exporter import Exporter
 from model.findings import Findings
 from model.head import LinearHead
 from model.holdout import HoldoutRow
-from model.lineage import EncoderRef, Lineage, LineageEntry, attempts_folder, encoder_folder
+from model.lineage import Lineage, attempts_folder, encoder_folder
+from model.lineage_entry import EncoderRef, LineageEntry
 from model.onnx_export import head_graph
 from model.outlook import plan_for_next, regime
 from model.pins import pin

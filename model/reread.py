@@ -8,7 +8,8 @@ from model.config import RefreshConfig, TaskConfig
 from model.data import Log, Record
 from model.deltas import spent_rounds
 from model.errors import SpanDeletedError
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.splits import split_of
 from model.state import TaskState
 from schemas.base import Span

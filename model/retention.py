@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Literal
 
 from model.config import RetentionConfig
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.model_version import Artifact
 
 Entries = Callable[[int], LineageEntry]

@@ -18,7 +18,8 @@ from model.exporter import Exporter
 from model.findings import Findings
 from model.journal import Row
 from model.ledger import ledger_of
-from model.lineage import Lineage, LineageEntry, Rollback
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry, Rollback
 from model.release import Clock, Round, commit_round
 from model.retention import origin
 from model.state import TaskState, load_state

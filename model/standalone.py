@@ -19,7 +19,8 @@ from model.ensemble import (
 )
 from model.errors import ArtifactRefusedError, ParityError, RejectError
 from model.holdout import HoldoutMemory
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.onnx_export import TOLERANCE, encoder_graph, load_template
 from model.onnx_session import open_session, providers_for, run_session
 from model.retention import origin

@@ -16,7 +16,8 @@ from model.gain import Gain
 from model.head import LinearHead
 from model.holdout import HoldoutMemory, HoldoutRow
 from model.journal import Journal, Row, from_parquet
-from model.lineage import EncoderRef, Lineage, LineageEntry, ProbationRef, TrialRef
+from model.lineage import Lineage
+from model.lineage_entry import EncoderRef, LineageEntry, ProbationRef, TrialRef
 from model.monitor import Probation
 from model.replay_memory import ReplayMemory
 from model.statistics import Statistics

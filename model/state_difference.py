@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
 from model.errors import ArtifactRefusedError
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.store import Store
 from schemas.model_version import Artifact
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from model.findings import Findings
 from model.journal import to_parquet
-from model.lineage import Lineage, StateFiles
+from model.lineage import Lineage
+from model.lineage_entry import StateFiles
 from model.state import TaskState
 from schemas.model_version import Artifact
 

@@ -6,7 +6,7 @@ from model.anchor import anchored
 from model.config import TaskConfig
 from model.evaluate import Judgement, learned_labels
 from model.head import LinearHead
-from model.lineage import AnchorRef, ProbationRef, TrialRef
+from model.lineage_entry import AnchorRef, ProbationRef, TrialRef
 from model.monitor import Probation
 from model.plan import Plan
 from model.state import TaskState

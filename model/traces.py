@@ -9,7 +9,8 @@ from model.denied import DenyList
 from model.errors import ArtifactRefusedError
 from model.journal import Row
 from model.ledger import journal_rows, ledger_of
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.replay_memory import ReplayMemory, ReplayRow
 from model.splits import text_hash
 from model.state import TaskState

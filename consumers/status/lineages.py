@@ -5,7 +5,8 @@ from datetime import timedelta
 from consumers.status.facts import Attempt, Round, Task
 from model.artifacts import ArtifactStore
 from model.clean_start import clean_start
-from model.lineage import Lineage, LineageEntry, attempts_folder
+from model.lineage import Lineage, attempts_folder
+from model.lineage_entry import LineageEntry
 from schemas.evaluation import Outcome
 
 MOST_LOOKED_BACK = 20

@@ -21,7 +21,8 @@ from consumers.status.topics import (
 from consumers.status.wrong import Limits, what_is_wrong
 from model.artifacts import ArtifactStore, NoFolderError
 from model.errors import FreshetError, RejectError
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from schemas.topics import TOPICS
 
 

@@ -1,6 +1,6 @@
 """A drift closes the task's open windows early: what has changed is learned the sooner."""
 
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.control import Action, Command
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from consumers.settings import Settings, TasksFile
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.base import TaskName
 from schemas.window import TrainingWindow
 

@@ -13,7 +13,7 @@ from consumers.dead_letters import dead_letter_of
 from consumers.role import RoleKafka
 from consumers.telemetry import Log
 from model.errors import RetryError
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.topics import TRAINING_WINDOWS_DEAD
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0

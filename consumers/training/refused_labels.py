@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from model.label_limits import MOST_LABEL_BYTES
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.dead_letter import DeadLetter
 
 TOO_MANY_LABELS = "too_many_labels"

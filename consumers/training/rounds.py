@@ -8,7 +8,7 @@ from consumers.training.messages import Committed, Failed, GiveUpRefresh, Refres
 from consumers.training.outlet import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Outlet
 from consumers.training.refreshes import Refreshes, found_out_again
 from consumers.training.worker import WorkerDiedError, WorkerHandle, WorkerNotReadyError
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 
 
 class Rounds:

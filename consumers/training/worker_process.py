@@ -45,7 +45,7 @@ from model.errors import (
     TipMovedError,
 )
 from model.learner import Learner
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.update import WindowRecords
 from schemas.evaluation import Outcome
 from schemas.window import TrainingWindow

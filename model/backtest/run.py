@@ -15,7 +15,7 @@ from model.backtest.stream import Stream
 from model.data import Progress
 from model.errors import RejectError
 from model.learner import Learner
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.onnx_session import Device
 from model.transfer import (
     average_accuracy,

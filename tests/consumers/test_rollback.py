@@ -8,7 +8,7 @@ import pytest
 from consumers.rollback import roll_back
 from consumers.settings import Settings, load_settings
 from model.config import ReplayMemoryConfig
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.rollback import RollbackRefusedError
 from tests.consumers.two_rounds import two_rounds
 from tests.model.loop import TASK, Loop, stream

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from consumers.models_cli import app
 from model.artifacts import ArtifactStore
-from model.lineage import AnchorRef, LineageEntry, TrialRef
+from model.lineage_entry import AnchorRef, LineageEntry, TrialRef
 from model.plan import Adjustment, Plan
 from schemas.evaluation import Drift, Transfer, WindowAccuracy
 from tests.model.written import TASK, Written

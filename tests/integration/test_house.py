@@ -14,7 +14,8 @@ from consumers.status.wrong import Limits
 from consumers.status_cli import app as status_app
 from consumers.task_command import give_command
 from model.artifacts import ArtifactStore
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.retention import own_paths
 from schemas.control import Action
 from schemas.topics import CONTROL, LABELED_TEXTS

@@ -8,7 +8,7 @@ from model.config import GateConfig, MonitorConfig
 from model.data import Record
 from model.deltas import applied
 from model.denied import DenyList
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.statistics import Statistics
 from model.traces import Traces
 from tests.model.loop import TASK, Loop, part_of

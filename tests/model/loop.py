@@ -21,7 +21,8 @@ from model.config import (
 from model.data import Record
 from model.errors import SpanDeletedError
 from model.learner import Learner
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.state import TaskState
 from model.statistics import Statistics
 from model.update import WindowRecords

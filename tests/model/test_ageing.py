@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from model.config import GateConfig, HeadConfig, RefreshConfig, TaskConfig
 from model.data import Record
 from model.journal import Row
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.state import TaskState
 from model.statistics import Statistics
 from schemas.evaluation import Outcome

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.config import DriftConfig, FeedbackConfig, GateConfig, RefreshConfig
 from model.drift import MOST_ERRORS, Change, Watch, after_drift, answered, best_split, watched
 from model.due import refresh_due
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.plan import Plan
 from tests.model.loop import TASK, TIME, Loop, stream
 

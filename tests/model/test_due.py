@@ -157,7 +157,7 @@ def test_a_budget_in_seconds_bounds_the_fit_at_the_speed_of_the_last(
     assert first.evaluation.metrics["fit_sample_steps"] == 20, "at the speed of the probe"
     assert first.plan.fit_speed not in {None, 10.0}
     slow = Plan(promoted_refreshes=1, fit_speed=20.0)
-    loop.learner._hold(TASK, with_tip(loop.state(), plan=slow))
+    loop.learner._warm.hold(TASK, with_tip(loop.state(), plan=slow))
     second = loop.refresh(stream(180))
 
     # 2 s at 20 sample-steps a second: 20 new records and 20 older ones, once each.

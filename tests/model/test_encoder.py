@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 
 from model.config import PACKAGED_ENCODER, EncoderConfig
 from model.device import resolve_device
-from model.encoder import Encoder, lower_layer, pool, resolve_base_model
+from model.encoder import Encoder, resolve_base_model
 from model.errors import ArtifactRefusedError, ConfigError, NotFiniteError
+from model.pooling import lower_layer, pool
 from tests.model.tiny import labeled_texts, write_tiny_encoder
 
 TEXTS = labeled_texts(24)[0]

@@ -18,7 +18,7 @@ from model.erasure import counted_rows, erased, snapshot_rows
 from model.head import LinearHead
 from model.intake import take_in
 from model.journal import Journal
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.remember import remembered
 from model.solution import Solution, settled
 from model.splits import text_hash

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.history import learning, remembering
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.evaluation import Comparison, Outcome, SliceAccuracy
 from tests.model.loop import Loop, stream
 from tests.model.tiny import write_tiny_encoder

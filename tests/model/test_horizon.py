@@ -9,7 +9,7 @@ import pytest
 from model.config import HeadConfig, RefreshConfig
 from model.data import Record
 from model.horizon import choosing, held_out
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.evaluation import Outcome
 from tests.model.loop import Loop, stream
 

@@ -18,7 +18,7 @@ from model.config import EncoderConfig, HeadConfig, HoldoutConfig, RefreshConfig
 from model.data import Record
 from model.encoder import Encoder
 from model.head import solve_discriminant
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.predictor import FeatureExtractor, Predictor
 from model.splits import normalise_text, split_of
 from model.statistics import Statistics

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from model.errors import ArtifactRefusedError, NotFoundError, TipMovedError
-from model.lineage import Lineage, LineageEntry, tasks_in
+from model.lineage import Lineage, tasks_in
+from model.lineage_entry import LineageEntry
 from tests.hostile import extremes, hostile
 from tests.model.loop import TASK, Loop, stream
 

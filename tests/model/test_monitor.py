@@ -10,7 +10,7 @@ from model.config import GateConfig, MonitorConfig, RefreshConfig, ReplayMemoryC
 from model.data import Record
 from model.head import LinearHead
 from model.intervals import proves_loss
-from model.lineage import ProbationRef
+from model.lineage_entry import ProbationRef
 from model.monitor import Probation
 from schemas.base import Span
 from schemas.evaluation import Outcome

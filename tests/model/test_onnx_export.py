@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.config import PACKAGED_ENCODER, EncoderConfig
-from model.encoder import Encoder, Pooled
+from model.encoder import Encoder
 from model.onnx_export import (
     ExportError,
     ParityProver,
@@ -17,6 +17,7 @@ from model.onnx_export import (
     encoder_graph,
     load_template,
 )
+from model.pooling import Pooled
 from tests.model.exported import TEXTS, Head, randomised
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.artifacts import ArtifactStore
-from model.lineage import Lineage, LineageEntry, encoder_folder
+from model.lineage import Lineage, encoder_folder
+from model.lineage_entry import LineageEntry
 from model.pins import CONDEMNED
 from model.prune import prune
 from model.retention import origin, own_paths

@@ -10,7 +10,8 @@ import torch
 from model.data import Record
 from model.denied import DenyList
 from model.errors import NotFoundError
-from model.lineage import Lineage, LineageEntry
+from model.lineage import Lineage
+from model.lineage_entry import LineageEntry
 from model.rebuild import RebuildRefusedError, Rebuilt, rebuild
 from model.scratch_store import ScratchStore
 from schemas.evaluation import Outcome

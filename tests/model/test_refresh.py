@@ -187,7 +187,7 @@ def test_a_repeat_does_not_move_a_record_to_another_round(
 
 
 def test_a_refresh_without_log_and_memory_is_skipped_with_the_reason(loop: Loop) -> None:
-    loop.learner._hold(TASK, replace(loop.state(), replay=NOTHING_REMEMBERED))
+    loop.learner._warm.hold(TASK, replace(loop.state(), replay=NOTHING_REMEMBERED))
 
     entry = loop.refresh([])
 

@@ -10,7 +10,7 @@ from model.config import GateConfig, MonitorConfig, ReplayMemoryConfig
 from model.errors import TipMovedError
 from model.exporter import Exporter
 from model.learner import wall_clock
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.rollback import RollbackRefusedError
 from model.update import increment
 from schemas.evaluation import Outcome

@@ -14,7 +14,7 @@ from model.encoder import Encoder
 from model.findings import Findings
 from model.gain import Gain
 from model.head import LinearHead
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from model.outlook import regime
 from model.plan import Plan
 from model.trial import Trial, Verdict

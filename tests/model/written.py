@@ -5,16 +5,15 @@ from typing import Literal
 
 from model.artifacts import ArtifactStore
 from model.config import HoldoutConfig, TaskConfig
-from model.lineage import (
+from model.lineage import Lineage, encoder_folder
+from model.lineage_entry import (
     AnchorRef,
     EncoderRef,
-    Lineage,
     LineageEntry,
     ProbationRef,
     Rollback,
     StateFiles,
     TrialRef,
-    encoder_folder,
 )
 from model.plan import Plan
 from schemas.evaluation import Comparison, EvaluationEvent, Outcome, RecordCounts

@@ -4,7 +4,7 @@ import pytest
 
 from consumers.announcement import announcement
 from consumers.training.drift_command import close_on_drift
-from model.lineage import LineageEntry
+from model.lineage_entry import LineageEntry
 from schemas.control import Action, Command
 from schemas.evaluation import Drift
 from schemas.topics import CONTROL, EVALUATION_EVENTS
