@@ -10,7 +10,7 @@ def check_report(path: Path) -> None:
     """Open the report's file as it will be opened, and leave it as it was.
 
     Raises:
-        ConfigError: it is a folder, lies in none, or cannot be written.
+        ConfigError: it is a folder, lies in none, is a link to nothing, or cannot be written.
     """
     try:
         if not path.parent.is_dir():
@@ -18,6 +18,12 @@ def check_report(path: Path) -> None:
         if path.is_dir():
             raise ConfigError(f"--report is {path}, a folder: give a file")
         new = not path.exists()
+        if new and path.is_symlink():
+            # To try it would make the file that it names, and then take the link away.
+            raise ConfigError(
+                f"--report is {path}, a link to {path.readlink()}, which is not there: "
+                "give the file itself"
+            )
         # A pipe or a terminal is not tried: to open one may wait for its reader, or end it.
         if new or path.is_file():
             path.open("ab").close()
