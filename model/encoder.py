@@ -35,13 +35,6 @@ from model.errors import ArtifactRefusedError, NotFiniteError
 from model.onnx_session import Device
 from model.pooling import Pooled
 
-__all__ = [
-    "Encoder",
-    "FeatureSpec",
-    "Features",
-    "resolve_base_model",
-]
-
 Features = NDArray[np.float32]
 
 WEIGHTS = "model.safetensors"

