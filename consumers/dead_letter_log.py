@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from consumers.dead_letters import MAX_KEY_BYTES, MAX_VALUE_BYTES, WINDOW_FAILED
 from consumers.publisher import MissingTopicError
 from consumers.records import BadRecordError, RawRecord, parse_labeled_text, place_of
+from consumers.remedies import without_advice
 from consumers.settings import Settings
 from consumers.whole_topic import TopicReader
 from model.errors import RejectError, SpanMismatchError
@@ -39,7 +40,7 @@ class Heading:
     """The record's, without the prefix."""
     reason: str
     detail: str
-    """Its beginning."""
+    """The beginning of what was wrong; what helps stands in `remedies`, by reason."""
     task: str | None
     dead_at: datetime
     value_bytes: int | None
@@ -207,7 +208,7 @@ class DeadLetterLog:
                 origin=letter.event_id,
                 topic=topic.name,
                 reason=letter.reason,
-                detail=letter.detail[:MAX_HEADING_CHARS],
+                detail=without_advice(letter.reason, letter.detail)[:MAX_HEADING_CHARS],
                 task=letter.task or task_of(letter.value),
                 dead_at=letter.dead_at,
                 value_bytes=None if letter.value is None else len(letter.value),

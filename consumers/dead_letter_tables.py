@@ -7,11 +7,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from consumers.dead_letter_log import DeadLetterLog, Heading, RecordGoneError
+from consumers.dead_letter_log import DeadLetterLog, Heading, RecordGoneError, Selection
 from consumers.dead_letters import WINDOW_FAILED
 from consumers.printable import printable
-from consumers.records import WRONG_BY_THEMSELVES
 from consumers.redrive import RedriveReport
+from consumers.remedies import REMEDIES, comes_back
 from schemas.dead_letter import DeadLetter
 
 MOST_LINES = 50
@@ -31,6 +31,29 @@ def counts_table(headings: Iterable[Heading]) -> Table:
     for (topic, reason), number in letters.most_common():
         table.add_row(topic, _cell(reason), str(number), str(again[topic, reason]))
     table.add_row("all", "", str(letters.total()), str(again.total()))
+    return table
+
+
+def no_match(chosen: Selection, held: Sequence[Heading]) -> str:
+    """What to say where none of these letters is meant: for each filter, what there is."""
+    if not held:
+        return "there are no dead letters"
+    told = []
+    for name in ("topic", "task", "reason"):
+        if (wanted := getattr(chosen, name)) is not None:
+            there = sorted({printable(getattr(each, name)) for each in held if getattr(each, name)})
+            told.append(f"--{name} {printable(wanted)}, of {', '.join(there) or 'none'}")
+    if chosen.since is not None:
+        newest = max(heading.dead_at for heading in held)
+        told.append(f"--since {chosen.since.isoformat()}, the newest of {newest.isoformat()}")
+    return f"no dead letter matches: {'; '.join(told)}"
+
+
+def remedies_table(headings: Iterable[Heading]) -> Table:
+    """What helps for each reason that there is."""
+    table = Table("reason", "what helps", box=SIMPLE_HEAD)
+    for reason in sorted({heading.reason for heading in headings} & REMEDIES.keys()):
+        table.add_row(reason, REMEDIES[reason].advice)
     return table
 
 
@@ -85,36 +108,6 @@ def content(log: DeadLetterLog, letter: DeadLetter) -> Iterator[tuple[str, str]]
         yield "", f"... {len(value) - SHOWN_CHARS} bytes more; --json has all that the letter holds"
 
 
-def warnings(headings: Sequence[Heading]) -> Iterator[str]:
-    """What a redrive of these is in vain for."""
-    vain = [
-        heading.reason
-        for heading in headings
-        if heading.redriven_to is None and heading.reason in WRONG_BY_THEMSELVES
-    ]
-    if vain:
-        yield (
-            f"letters: {len(vain)} are wrong by themselves ({', '.join(sorted(set(vain)))}): sent "
-            "again they come back; let their producer send good records in their place"
-        )
-
-
-def no_match(every: Sequence[Heading]) -> str:
-    """What there is to choose from, where a choice met none of these."""
-    if not every:
-        return "there are no dead letters"
-    told = (
-        f"{name}s {', '.join(sorted({printable(value) for value in values if value}))}"
-        for name, values in (
-            ("reason", [heading.reason for heading in every]),
-            ("topic", [heading.topic for heading in every]),
-            ("task", [heading.task for heading in every]),
-        )
-        if any(values)
-    )
-    return f"none of the {len(every)} dead letters is chosen; there are {'; '.join(told)}"
-
-
 def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:
     """What a redrive of these would do."""
     due = [heading for heading in headings if heading.redriven_to is None]
@@ -124,6 +117,14 @@ def plan_lines(headings: Sequence[Heading]) -> Iterator[str]:
     if len(due) > MOST_LINES:
         yield f"... and {len(due) - MOST_LINES} more"
     yield f"letters: {len(due)} would be sent again; {len(headings) - len(due)} were sent before"
+
+
+def warning_lines(headings: Iterable[Heading]) -> Iterator[str]:
+    """Which of the letters that a redrive would send are refused again, and why."""
+    due = Counter(heading.reason for heading in headings if heading.redriven_to is None)
+    for reason, number in sorted(due.items()):
+        if comes_back(reason):
+            yield f"warning: {number} of {reason}: {REMEDIES[reason].advice}"
 
 
 def report_lines(report: RedriveReport) -> Iterator[str]:

@@ -4,6 +4,7 @@ import base64
 from datetime import datetime
 
 from consumers.records import RawRecord
+from consumers.remedies import with_advice
 from schemas.dead_letter import DeadLetter
 
 MAX_VALUE_BYTES, MAX_KEY_BYTES, MAX_HEADERS_BYTES = 11_000_000, 200_000, 100_000
@@ -16,12 +17,15 @@ WINDOW_FAILED = "window_failed"
 def dead_letter_of(record: RawRecord, *, reason: str, detail: str, now: datetime) -> DeadLetter:
     """The dead letter of a raw record: its very bytes, where it stood and why it is here.
 
+    To `detail`, what was wrong, is added what helps.
+
     Of a key or value that would not fit only the beginning is kept, and `detail` says so: the
     record itself stands in the log, and one that is too large to set aside must not stop a role.
     Headers that would not fit are left out.
     """
     headers = _kept_headers(record)
     whole = len(headers) == len(record.headers)
+    detail = with_advice(reason, detail)
     for name, raw, limit in (
         ("key", record.key, MAX_KEY_BYTES),
         ("value", record.value, MAX_VALUE_BYTES),

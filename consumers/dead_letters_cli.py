@@ -19,8 +19,9 @@ from consumers.dead_letter_tables import (
     newest_table,
     no_match,
     plan_lines,
+    remedies_table,
     report_lines,
-    warnings,
+    warning_lines,
 )
 from consumers.event_times import parse_time
 from consumers.options import Servers, settings_of
@@ -79,14 +80,18 @@ def list_letters(
     """List what was refused, each record once: counts by reason, and the newest one by one."""
     chosen = _selection(topic, task, reason, since)
     with _opened(settings_of(bootstrap_servers=bootstrap_servers)) as log:
-        headings = _chosen(log, chosen)
+        headings = log.headings(chosen)
         _warn_of_unreadable(log)
+        if not headings:
+            typer.echo(no_match(chosen, log.headings(Selection())), err=True)
+            return
     if json:
         for heading in headings:
             typer.echo(_as_json(heading))
         return
     console = opened_console(highlight=False)
     console.print(counts_table(headings))
+    console.print(remedies_table(headings))
     console.print(newest_table(headings))
 
 
@@ -129,7 +134,8 @@ def redrive(
 ) -> None:
     """Send records again to where they stood, once what was wrong is mended; each only once.
 
-    Of a window that failed, the records of its span are sent.
+    Of a window that failed, the records of its span are sent. Where the record itself is wrong, a
+    redrive brings it back: a warning says so.
 
     Name records, or choose them by --topic, --task, --reason, --since, or take --all.
     """
@@ -140,10 +146,12 @@ def redrive(
         )
     settings = settings_of(bootstrap_servers=bootstrap_servers)
     with _opened(settings) as log:
-        found = _named(log, settings, origins) if origins else _chosen(log, chosen)
+        found = _named(log, settings, origins) if origins else log.headings(chosen)
         headings = [heading for heading in found if chosen.takes(heading)]
-        for line in warnings(headings):
-            typer.echo(line, err=True)
+        if not headings:
+            held = found or log.headings(Selection())
+            typer.echo(no_match(chosen, held), err=True)
+        _tell(warning_lines(headings), err=True)
         if dry_run:
             _tell(plan_lines(headings))
             return
@@ -178,14 +186,6 @@ def _since(given: str | None, *, now: datetime) -> datetime | None:
         raise ConfigError(msg) from error
 
 
-def _chosen(log: DeadLetterLog, chosen: Selection) -> list[Heading]:
-    """The letters that are meant; where that is none, what there is is said."""
-    found = log.headings(chosen)
-    if not found and chosen != Selection():
-        typer.echo(no_match(log.headings(Selection())), err=True)
-    return found
-
-
 def _named(log: DeadLetterLog, settings: Settings, origins: Iterable[str]) -> list[Heading]:
     """The letters of these origins; the prefix of the topics may be left out."""
     ours = {topic.name for topic in DEAD_LETTERS_OF}
@@ -209,6 +209,6 @@ def _as_json(heading: Heading) -> str:
     return jsons.dumps(fields)
 
 
-def _tell(lines: Iterable[str]) -> None:
+def _tell(lines: Iterable[str], *, err: bool = False) -> None:
     for line in lines:
-        typer.echo(line)
+        typer.echo(line, err=err)

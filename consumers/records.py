@@ -59,16 +59,13 @@ class RawRecord(Protocol):
         ...
 
 
-WRONG_BY_THEMSELVES = frozenset({"invalid_json", "invalid_schema", "empty_text"})
-"""Reasons that no setting mends: the same bytes, sent again, are refused again."""
-
-
 class BadRecordError(RejectError):
     """A record that can never be processed.
 
     Attributes:
         reason: short and fit for counting, such as `invalid_json`.
-        detail: what, where, and what to do, for a person; never the input itself.
+        detail: what and where, for a person; never the input itself. What helps stands in
+            `remedies`, by reason.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -112,8 +109,7 @@ def valid_labeled_text(record: RawRecord, *, settings: Settings) -> LabeledText:
     if len(text.label) > settings.max_label_chars:
         detail = (
             f"{place_of(record)}: label has {len(text.label)} characters, more than "
-            f"max_label_chars = {settings.max_label_chars}; mend the producer, or raise the limit "
-            "for every role"
+            f"max_label_chars = {settings.max_label_chars}"
         )
         raise BadRecordError("label_too_long", detail)
     return text
@@ -163,7 +159,7 @@ def _check_size(record: RawRecord, settings: Settings) -> None:
     if record.value is not None and len(record.value) > settings.max_record_bytes:
         detail = (
             f"{place_of(record)}: it has {len(record.value)} bytes, more than max_record_bytes = "
-            f"{settings.max_record_bytes}; mend the producer, or raise the limit for every role"
+            f"{settings.max_record_bytes}"
         )
         raise BadRecordError("record_too_large", detail)
 
@@ -172,13 +168,12 @@ def _check(record: RawRecord, task: str, text: str, settings: Settings) -> None:
     if len(text) > settings.max_text_chars:
         detail = (
             f"{place_of(record)}: text has {len(text)} characters, more than max_text_chars = "
-            f"{settings.max_text_chars}; cut it, or raise the limit for every role"
+            f"{settings.max_text_chars}"
         )
         raise BadRecordError("text_too_long", detail)
     if settings.strict_tasks and not settings.knows(task):
         detail = (
-            f"{place_of(record)}: task {task!r} is not in the tasks file; add it there, or unset "
-            "strict_tasks"
+            f"{place_of(record)}: task {task!r} is not in the tasks file, and strict_tasks is on"
         )
         raise BadRecordError("unknown_task", detail)
 
@@ -195,8 +190,7 @@ def _bad(record: RawRecord, error: ValidationError) -> BadRecordError:
         reason = "label_too_long"
     else:
         reason = "invalid_schema"
-    detail = f"{place_of(record)}: {told(error)}; mend the producer and let it send a good one"
-    return BadRecordError(reason, detail)
+    return BadRecordError(reason, f"{place_of(record)}: {told(error)}")
 
 
 def place_of(record: RawRecord) -> str:

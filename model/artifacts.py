@@ -85,8 +85,8 @@ class ArtifactStore:
         self._folder = _local_folder(uri)
         if must_exist and self._folder is not None and not self._folder.is_dir():
             raise NoFolderError(
-                f"store is {uri!r}: there is no folder {self._folder}; name the store with "
-                "--store or FRESHET_STORE (`freshet train` makes it)"
+                f"store is {uri!r}: there is no folder {self._folder}; name another by --store or "
+                "FRESHET_STORE, or let `freshet train` make this one"
             )
         self.uri = uri if self._folder is None else str(self._folder)
         """The root, absolute: what a writer puts into a version's `uri`."""

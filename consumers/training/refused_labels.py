@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from consumers.remedies import with_advice
 from model.label_limits import MOST_LABEL_BYTES
 from model.lineage_entry import LineageEntry
 from schemas.dead_letter import DeadLetter
@@ -24,7 +25,7 @@ def refused_labels(entry: LineageEntry) -> Iterator[DeadLetter]:
                 partition=int(partition),
                 offset=offset,
                 reason=TOO_MANY_LABELS,
-                detail=f"{place}/{offset}: {why}",
+                detail=with_advice(TOO_MANY_LABELS, f"{place}/{offset}: {why}"),
                 key=None,
                 value=None,
                 whole=False,
@@ -38,6 +39,5 @@ def _why(entry: LineageEntry) -> str:
     return (
         f"its label is new, and one too many: {entry.task} has {len(entry.labels)} labels, may "
         f"have max_labels = {config.max_labels} (and {MOST_LABEL_BYTES} bytes of them), and one "
-        f"window may add max_new_labels = {config.max_new_labels}; mend the producer, or raise "
-        "the limit and redrive the record"
+        f"window may add max_new_labels = {config.max_new_labels}"
     )

@@ -11,6 +11,7 @@ from consumers.dead_letters import (
     MAX_VALUE_BYTES,
     dead_letter_of,
 )
+from consumers.remedies import REMEDIES
 from schemas.dead_letter import DeadLetter
 from tests.consumers.raw import raw
 
@@ -23,7 +24,8 @@ def test_a_dead_letter_keeps_origin_reason_and_bytes(value: bytes | None) -> Non
     read = DeadLetter.decode(letter.encode())
     assert read == letter
     assert (read.topic, read.partition, read.offset) == ("labeled-texts", 0, 7)
-    assert (read.reason, read.detail, read.key, read.value) == ("invalid_json", "why", None, value)
+    assert (read.reason, read.key, read.value) == ("invalid_json", None, value)
+    assert read.detail == f"why; {REMEDIES['invalid_json'].advice}"
     assert read.event_id == "labeled-texts/0/7"
 
 

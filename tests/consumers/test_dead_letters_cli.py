@@ -1,16 +1,20 @@
 """`freshet dead-letters`: what can be asked, and how it is printed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from consumers import dead_letters_cli
 from consumers.__main__ import app
-from consumers.dead_letter_log import Selection
-from consumers.dead_letter_tables import content, counts_table, newest_table, no_match, warnings
+from consumers.dead_letter_log import DeadLetterLog, Selection
+from consumers.dead_letter_tables import content, counts_table, newest_table, no_match
 from consumers.dead_letters_cli import _since
 from model.errors import ConfigError
+from tests.consumers.raw import labeled
 from tests.consumers.test_dead_letter_log import letter, log_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -26,6 +30,70 @@ def printed(table: object) -> str:
     with console.capture() as capture:
         console.print(table)
     return capture.get()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two letters whose records are wrong themselves, and one of a task that a limit refused."""
+    log = log_of(
+        [
+            letter(1, b"{"),
+            letter(2, b"["),
+            letter(3, labeled(text="long"), reason="text_too_long"),
+        ]
+    )
+
+    @contextmanager
+    def opened(_: object) -> Iterator[DeadLetterLog]:
+        yield log
+
+    monkeypatch.setattr(dead_letters_cli, "_opened", opened)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.mark.usefixtures("held")
+def test_list_says_what_helps_for_each_reason() -> None:
+    status, told = run("list")
+    lines = [" ".join(line.split()) for line in told.splitlines()]
+    assert status == 0
+    assert any(
+        line.startswith("invalid_json the record itself is wrong, so that a redrive brings it back")
+        for line in lines
+    )
+    assert any(line.startswith("text_too_long raise max_text_chars") for line in lines)
+
+
+@pytest.mark.usefixtures("held")
+def test_a_redrive_warns_of_letters_that_come_back() -> None:
+    status, told = run("redrive", "--all", "--dry-run")
+    warnings = [line for line in told.splitlines() if line.startswith("warning:")]
+    assert status == 0
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: 2 of invalid_json: the record itself is wrong")
+    assert "warning" not in run("redrive", "--reason", "text_too_long", "--dry-run")[1]
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["redrive", "--dry-run"]])
+def test_where_nothing_matches_the_filters_name_what_there_is(command: list[str]) -> None:
+    _, told = run(*command, "--reason", "nosuch", "--task", "news")
+    line = "no dead letter matches: --task news, of mood; "
+    assert f"{line}--reason nosuch, of invalid_json, text_too_long" in told
+    _, told = run(*command, "--topic", "texts")
+    assert "no dead letter matches: --topic texts, of labeled-texts" in told
+    _, told = run(*command, "--since", "2026-02-01")
+    assert "--since 2026-02-01T00:00:00+00:00, the newest of 2026-01-02T00:03:00+00:00" in told
+    assert "no dead letter" not in run(*command, "--reason", "invalid_json")[1]
+
+
+@pytest.mark.usefixtures("held")
+def test_named_records_that_a_filter_leaves_out_are_told_with_what_they_are() -> None:
+    _, told = run("redrive", "labeled-texts/0/1", "--reason", "text_too_long", "--dry-run")
+    assert "no dead letter matches: --reason text_too_long, of invalid_json" in told
+
+
+def test_where_there_is_no_letter_at_all_that_is_said() -> None:
+    assert no_match(Selection(reason="nosuch"), []) == "there are no dead letters"
 
 
 def test_a_redrive_needs_a_choice() -> None:
@@ -85,20 +153,3 @@ def test_of_a_record_that_is_gone_the_part_is_shown_and_it_is_said() -> None:
     shown = dict(content(log_of([]), cut))
     assert "the log holds it no more; what follows is the part" in shown["note"]
     assert (shown["value"], shown[""]) == ("3 bytes", "{ha")
-
-
-def test_a_choice_that_meets_no_letter_says_what_there_is() -> None:
-    log = log_of([letter(1, b"{"), letter(2, b"", reason="empty_text")])
-    every = log.headings(Selection())
-    assert no_match(every) == (
-        "none of the 2 dead letters is chosen; there are reasons empty_text, invalid_json; "
-        "topics labeled-texts"
-    )
-    assert no_match([]) == "there are no dead letters"
-
-
-def test_a_redrive_warns_of_records_that_are_wrong_by_themselves() -> None:
-    found = log_of([letter(1, b"{"), letter(2, b"x", reason="text_too_long")]).headings(Selection())
-    [told] = warnings(found)
-    assert told.startswith("letters: 1 are wrong by themselves (invalid_json)")
-    assert list(warnings(found[1:])) == []
