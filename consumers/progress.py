@@ -16,7 +16,6 @@ STAGES = {
 """The course of a round."""
 EVENTS = {
     "connecting": "asking the broker",
-    "probing": "timing a few batches",
     "contest": "trying another plan",
     "arm_diverged": "a plan came to nothing",
     "rollback_refused": "no rollback",

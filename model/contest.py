@@ -20,7 +20,6 @@ from model.errors import NotFiniteError
 from model.head import LinearHead
 from model.horizon import choosing
 from model.methods import methods_of
-from model.probe import probed_speed
 from model.refit import MOST_SELECTION_RECORDS, Refitted, refitted
 from model.selection import selection_error
 from model.state import TaskState
@@ -67,9 +66,6 @@ def contested(
         NotFiniteError: every fit diverged.
     """
     plan = plan_after(state.tip)
-    if config.refresh.budget_seconds is not None and plan.fit_speed is None:
-        speed = probed_speed(state, learned, seed=seed, config=config, progress=progress)
-        plan = plan.model_copy(update={"fit_speed": speed})
     whole = planned(
         config, plan, records_seen=state.records_seen, error=selection_error(state, config)
     )

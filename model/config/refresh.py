@@ -37,7 +37,7 @@ class RefreshConfig(Config):
     budget_sample_steps: AtLeastOne | None = None
     """Most records times epochs of one fit; None is bounded by the records that are drawn."""
     budget_seconds: Positive | None = None
-    """Longest fit, at the speed of the last one; before the first, a few batches show it."""
+    """Longest fit, at the speed of the last one; the first is not bounded by it."""
     reread_records: AtLeastOne = 10_000
     """Most records that are read again, newest first, to recompute the statistics."""
     reread_seconds: Positive | None = None

@@ -21,7 +21,9 @@ def config(**refresh: Any) -> TaskConfig:
 def test_a_task_without_a_budget_draws_what_is_configured() -> None:
     assert planned(config(), Plan(fit_speed=10.0), records_seen=1000, error=None) == config()
     seconds = config(budget_seconds=1.0)
-    assert planned(seconds, Plan(), records_seen=1000, error=None) == seconds, "no speed is known"
+    assert planned(seconds, Plan(), records_seen=1000, error=None) == seconds, (
+        "no fit was timed yet"
+    )
 
 
 @pytest.mark.parametrize("budget", [{"budget_sample_steps": 1000}, {"budget_seconds": 20.0}])

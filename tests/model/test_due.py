@@ -143,19 +143,15 @@ def test_a_scheduled_refresh_is_due_so_long_after_the_last_where_records_came_si
     assert refresh_due(state, unscheduled, now=late) is None
 
 
-def test_a_budget_in_seconds_bounds_the_fit_at_the_speed_of_the_last(
-    loop: Loop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_budget_in_seconds_bounds_the_fit_at_the_speed_of_the_last(loop: Loop) -> None:
     learned(loop, 180)
     refresh = loop.config.refresh.model_copy(update={"budget_seconds": 2.0})
     loop.config = loop.config.model_copy(update={"refresh": refresh})
 
-    with monkeypatch.context() as patched:
-        patched.setattr("model.contest.probed_speed", lambda *_given, **_by_name: 10.0)
-        first = loop.refresh(stream(180))
+    first = loop.refresh(stream(180))
     assert first.plan is not None
-    assert first.evaluation.metrics["fit_sample_steps"] == 20, "at the speed of the probe"
-    assert first.plan.fit_speed not in {None, 10.0}
+    assert first.plan.fit_speed is not None
+    assert first.evaluation.metrics["fit_records"] > 40, "no speed was known, so nothing was cut"
     slow = Plan(promoted_refreshes=1, fit_speed=20.0)
     loop.learner._warm.hold(TASK, with_tip(loop.state(), plan=slow))
     second = loop.refresh(stream(180))
