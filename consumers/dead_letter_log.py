@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from consumers.dead_letters import MAX_KEY_BYTES, MAX_VALUE_BYTES, WINDOW_FAILED
 from consumers.publisher import MissingTopicError
 from consumers.records import BadRecordError, RawRecord, parse_labeled_text, place_of
-from consumers.remedies import without_advice
+from consumers.remedies import comes_back, without_advice
 from consumers.settings import Settings
 from consumers.whole_topic import TopicReader
 from model.errors import RejectError, SpanMismatchError
@@ -110,6 +110,7 @@ class DeadLetterLog:
 
     def headings(self, selection: Selection) -> list[Heading]:
         """The letters that are meant, unique by origin (the newest counts), oldest first."""
+        self.unreadable = 0
         marks = self._marks()
         found: dict[str, Heading] = {}
         for topic, dead in DEAD_LETTERS_OF.items():
@@ -167,7 +168,9 @@ class DeadLetterLog:
         # Asked behind the reading, so that what retention deleted meanwhile counts as deleted.
         deleted = self._reader.begins(span.topic, span.partition) - span.start
         # The ids of what retention has left cannot be compared with a digest over all of them.
-        if not 0 < gone <= deleted and (fault := window.mismatch(ids)):
+        by_retention = 0 < gone <= deleted
+        fault = self._refused_here(window) if by_retention else window.mismatch(ids)
+        if fault is not None:
             raise SpanMismatchError(
                 f"{fault}; redrive it with the limits that the windows role had (max_record_bytes, "
                 "max_text_chars, max_label_chars, strict_tasks); where they are the same, the "
@@ -196,6 +199,20 @@ class DeadLetterLog:
                 continue  # it has a letter of its own
             if parsed.task == window.task:
                 yield parsed.record.id, Original.of(record)
+
+    def _refused_here(self, window: TrainingWindow) -> str | None:
+        """Which of the window's records the settings here refuse, which those of its role took."""
+        span, refused = window.span, set[str]()
+        for record in self._reader.between(span.topic, span.partition, span.start, span.end):
+            try:
+                parse_labeled_text(record, settings=self._settings)
+            except BadRecordError as error:
+                if task_of(record.value) == window.task and not comes_back(error.reason):
+                    refused.add(place_of(record))
+        if refused:
+            letters = self.headings(Selection(origins=refused))
+            refused -= {heading.origin for heading in letters}
+        return f"the limits here refuse {', '.join(sorted(refused)[:5])}" if refused else None
 
     def _headings(self, topic: Topic, dead: str) -> Iterator[Heading]:
         for record in self._reader.records(dead):

@@ -77,8 +77,9 @@ def roll_back(
                 )
             except RecordsAtStakeError as error:
                 msg = (
-                    f"{error}, and there is none ({announcer.fault}): start the broker, or name it "
-                    "with --bootstrap-servers; --without-log gives these records up"
+                    f"{error}, which is not at hand ({announcer.fault}): start the broker (and "
+                    "`freshet topics`), or name it with --bootstrap-servers; --without-log gives "
+                    "these records up"
                 )
                 raise RollbackRefusedError(msg) from error
         return entry, announcer.announce(entry, source=f"/freshet/models/{task}")

@@ -39,9 +39,8 @@ class Aftermath:
 
     def blamed(self) -> tuple[int, ...]:
         """Increments that are not part of the version, and are not given up."""
-        gone = set(self.now.tip.given_up if self.now.tip else ())
         later = {entry.sequence for entry in self._entries() if _brought(entry)}
-        return tuple(sorted((later | set(self.then.set_apart)) - gone))
+        return tuple(sorted((later | set(self.then.set_apart)) - self._gone))
 
     def tries(self) -> dict[int, int]:
         """How many increments have tried the rounds that were apart at or since the version.
@@ -49,9 +48,10 @@ class Aftermath:
         The one that adopted a round is counted, so that bad records which are adopted and rolled
         back again and again are given up in the end.
         """
-        last, found = self.now.sequence - 1, dict[int, int]()
-        for entry in (self.to, *self._entries()):
-            adopted = entry.sequence < last  # unless a later entry has it apart, too
+        entries, found = [self.to, *self._entries()], dict[int, int]()
+        for entry, after in zip(entries, [*entries[1:], None], strict=True):
+            # Unless the entry after it has it apart, too, and is read next.
+            adopted = after is not None and after.kind in {"increment", "refresh"}
             told = zip(entry.set_apart, entry.set_apart_tries, strict=False)
             found |= {sequence: count + adopted for sequence, count in told}
         return found
@@ -72,7 +72,7 @@ class Aftermath:
             return [item for item in held if item.id == row.id] or [before]
         features = found.get(row.id)
         if row.part == "learn" and features is None:
-            self.given_up += 1
+            self.given_up += row.sequence not in self._gone
             if before is not None:  # its correction is lost: it counts as it did
                 return [before]
         back = counted(before, self.then) if before is not None else None
@@ -128,6 +128,11 @@ class Aftermath:
 
     def _as_before(self, row: Row) -> bool:
         return _same(self.then.journal.get(row.id), row)
+
+    @property
+    def _gone(self) -> frozenset[int]:
+        """The rounds that were given up before."""
+        return frozenset(self.now.tip.given_up if self.now.tip else ())
 
     def _entries(self) -> list[LineageEntry]:
         last = self.now.tip.sequence if self.now.tip else -1

@@ -214,15 +214,19 @@ def replay_horizon(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adju
     What lies far back may say otherwise by now. A fit that forgot lets them lie further back again,
     in the end without a horizon.
     """
-    limits, now = config.feedback, plan.replay_horizon
-    after: float | None
-    if seen.new.lossy and seen.old.net >= 0:
-        shorter = limits.max_replay_horizon if now is None else now / 2
-        after = max(shorter, limits.min_replay_horizon)
-    elif now is not None and _forgot(seen):
-        after = None if now * 2 > limits.max_replay_horizon else now * 2
-    else:
+    limits, now, after = config.feedback, plan.replay_horizon, plan.replay_horizon
+    share = config.refresh.replay_share if plan.replay_share is None else plan.replay_share
+    if config.method == "finetune" or not share:
         return None
+    configured = config.refresh.replay_horizon_records
+    longest = limits.max_replay_horizon
+    if configured is not None:
+        longest = min(longest, configured / config.refresh.newest_records)
+    if seen.new.lossy and seen.old.records and seen.old.net >= 0:
+        shorter = now / 2 if now is not None else longest if configured is None else longest / 2
+        after = max(shorter, min(limits.min_replay_horizon, longest))
+    elif now is not None and _forgot(seen):
+        after = None if now * 2 > longest else now * 2
     return Adjustment(field="replay_horizon", before=now, after=after, reason=_sides(seen))
 
 

@@ -29,7 +29,7 @@ from schemas.evaluation import Outcome
 
 
 class RollbackRefusedError(RejectError):
-    """There is no such version to go back to, or its files are gone."""
+    """There is no such version to go back to, its files are gone, or records are at stake."""
 
 
 class RecordsAtStakeError(RollbackRefusedError):
@@ -155,7 +155,8 @@ def roll_back(
             {(row.id, row.sequence) for row in state.replay.rows if row.sequence in lost}
         ),
         probation=None,
-        trial=None,
+        # A trial is of the encoder: where that stays, so does its trial.
+        trial=state.trial if encoder.digest == state.encoder.digest else None,
     )
     if solves:
         head, _right = solve_candidate(after, after.statistics, config=config.head, keep_form=True)

@@ -10,7 +10,7 @@ from model.spelling import meant
 def described(fault: Any, where: str = "") -> str:
     """A fault, as pydantic lists it, in one line; `where` comes first."""
     name = ".".join(str(part) for part in fault["loc"])
-    return f"{where}{name}: {fault['msg']} (it is {fault['input']!r})"
+    return f"{where}{name}: {fault['msg']} (it is {fault['input']!r:.80})"
 
 
 def nearly(fault: Any, root: type[BaseModel]) -> str:

@@ -163,7 +163,7 @@ def increment(
             findings = replace(
                 findings.judged(judged), rows=(*rows, *back_again), given_up=given_up
             )
-        if guard.verdict is not None and guard.trial is not None and guard.verdict.told:
+        if guard.verdict is not None and guard.trial is not None:
             told = f"{findings.reason}; {guard.verdict.told}"
             findings = replace(findings, reason=told)
         after = remembered(taken_in, after, intake, rows, findings.given_up)

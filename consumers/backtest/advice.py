@@ -19,7 +19,7 @@ def advice(report: BacktestReport) -> str:
     said = [f"{_choice(plans, best=best, chosen=chosen, equals=equals, alike=alike)}."]
     said += _untried(report, alike)
     if report.joint is not None:
-        who = "It is" if len(plans) == 1 or len(alike) < len(plans) else "They are"
+        who = f"{_listed(alike)} {'is' if len(alike) == 1 else 'are'}"
         said.append(f"{who} {_from_joint(plans[chosen], report.joint)}.")
     return " ".join(said)
 
@@ -59,13 +59,16 @@ def _untried(report: BacktestReport, alike: Sequence[str]) -> list[str]:
     idle = [name for name, plan in report.plans.items() if _never_refreshed(plan)]
     if not idle:
         return []
-    first = report.plans[idle[0]]
+    records = report.plans[idle[0]].windows[-1].records
     after = {report.plans[name].config["refresh"]["first_after_records"] for name in idle}
     of = "" if len(idle) == len(report.plans) else f" of {_listed(idle)}"
-    said = (
-        f"No refresh{of} came on these {first.windows[-1].records:,} records "
-        f"(refresh.first_after_records is {_listed([f'{each:,}' for each in sorted(after)])})"
+    limits = _listed([f"{each:,}" for each in sorted(after)])
+    why = (
+        f"refresh.first_after_records is {limits}"
+        if min(after) > records
+        else "the first waits for refresh.min_records_per_label, and for new labels to end"
     )
+    said = f"No refresh{of} came on these {records:,} records ({why})"
     spent = any(plan.sample_steps for plan in report.plans.values())
     if len(report.plans) > 1 and len(alike) == len(report.plans) and not spent:
         return [f"{said}, so that the choice between these plans means nothing."]

@@ -27,7 +27,7 @@ class Sample(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Draws the newest records and a sample of all older ones.
+    """Draws the newest records and a sample of older ones.
 
     Args:
         newest_records: most newest records of a fit.

@@ -164,3 +164,11 @@ def test_a_record_keeps_its_id_however_often_it_is_sent_again() -> None:
 def test_a_header_that_names_no_place_is_passed_over(value: bytes | None) -> None:
     found = record_id(None, topic="t", partition=0, offset=1, headers=[(REDRIVEN_FROM, value)])
     assert found == "t/0/1"
+
+
+def test_what_is_no_letter_is_counted_once_however_often_one_looks() -> None:
+    log = log_of([])
+    log._reader.held[DEAD] = [raw(b"junk", topic=DEAD, offset=0)]  # type: ignore[attr-defined]
+    for _ in range(2):
+        log.headings(Selection())
+    assert log.unreadable == 1

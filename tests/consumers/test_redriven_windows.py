@@ -59,11 +59,16 @@ def failed(*, offset: int = 1) -> DeadLetter:
 
 
 def log_with(
-    letters: Iterable[DeadLetter], held: Mapping[int, bytes], *, first: int = 0, **settings: Any
+    letters: Iterable[DeadLetter],
+    held: Mapping[int, bytes],
+    *,
+    own: list[DeadLetter] | None = None,
+    first: int = 0,
+    **settings: Any,
 ) -> DeadLetterLog:
-    """Letters of windows, and what the log holds by now, where it begins at `first`."""
+    """Letters of windows and records, and what the log holds by now; it begins at `first`."""
     log = log_of(
-        [],
+        own or [],
         training_windows__dead_letters=[
             raw(each.encode(), topic="training-windows.dead-letters", offset=n)
             for n, each in enumerate(letters)
@@ -237,3 +242,22 @@ def test_a_window_that_retention_deletes_while_it_is_sent_is_kept(
     report = redriven(log)
     assert "retention deletes labeled-texts/0/2-7 while it is sent" in report.kept[WINDOW]
     assert marks(producer) == []
+
+
+def test_retention_is_not_to_blame_for_what_the_limits_here_refuse(producer: Producer) -> None:
+    """It deleted three records, one of them of another task; the third of this task is there."""
+    held = {5: HELD[5], 6: labeled(text="longer")}
+    report = redriven(log_with([failed()], held, first=5, max_text_chars=1))
+
+    assert (producer.sent, report.sent) == ([], {})
+    assert "the limits here refuse labeled-texts/0/6" in report.kept[WINDOW]
+
+
+def test_what_has_a_letter_of_its_own_keeps_no_window_back(producer: Producer) -> None:
+    """It was refused before the window was closed, too, and is none of its records."""
+    held = {3: HELD[3], 4: labeled(text="longer"), 6: HELD[6]}
+    refused = letter(4, held[4], reason="text_too_long")
+    report = redriven(log_with([failed()], held, own=[refused], first=3, max_text_chars=1))
+
+    assert [record.value for record in producer.sent][:2] == [HELD[3], HELD[6]]
+    assert report.gone == {WINDOW: 1}

@@ -55,7 +55,7 @@ def test_records_that_only_the_log_holds_are_given_up_on_demand_alone(loop: Loop
     loop.learn(stream(60, start=120))
     held = loop.lineage.tip()
 
-    with pytest.raises(RollbackRefusedError, match="log alone, and there is none"):
+    with pytest.raises(RollbackRefusedError, match="log alone, which is not at hand"):
         back(loop, 1)
     assert loop.lineage.tip() == held
     assert "are given up" in back(loop, 1, without_log=True).evaluation.reason

@@ -172,6 +172,7 @@ class Injector:
     def _put_off(self, step: _Step, elapsed: float) -> None:
         """Try it again a little later, while records go on; in the end it was in vain."""
         if elapsed >= step.fault.at + LONGEST_SECONDS:
+            self._steps = [one for one in self._steps if one.number != step.number]
             return
         later = elapsed + AGAIN_SECONDS
         steps = (

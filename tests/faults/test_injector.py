@@ -116,8 +116,11 @@ def test_retention_that_finds_nothing_to_delete_for_a_minute_was_in_vain(tmp_pat
     fault = Fault(0, 1.0, Kind.RETENTION, "0", 0.0)
     one, noted = injector(tmp_path, fault)
     noted.delete_windowed = lambda _partition: False
+    told: list[bool] = []
+    one._told = lambda _fault, begins: told.append(begins)
     one.step(60.9)
     assert not one.healed
     one.step(62.0)
     assert one.healed
     assert not one.fired(fault)
+    assert told == [], "what never began does not end"

@@ -199,7 +199,7 @@ def test_old_records_that_cost_new_answers_are_drawn_from_less_far_back() -> Non
         seen.append(plan.replay_horizon)
     assert seen == [8, 4, 2, 2]
     assert "new: -12 answers of 200" in reason_of(
-        next_plan(OWN, rejected(new=LOSS), CONFIG), "replay_horizon"
+        next_plan(OWN, rejected(new=LOSS, old=CHANCE), CONFIG), "replay_horizon"
     )
     again, back = plan, []
     for _ in range(3):
@@ -207,6 +207,14 @@ def test_old_records_that_cost_new_answers_are_drawn_from_less_far_back() -> Non
         back.append(again.replay_horizon)
     assert back == [4, 8, None]
     assert next_plan(OWN, rejected(new=LOSS, old=LOSS), CONFIG).replay_horizon is None
+    assert next_plan(OWN, rejected(new=LOSS), CONFIG).replay_horizon is None, "no old record says"
+    without = CONFIG.model_copy(update={"method": "finetune"})
+    assert next_plan(OWN, rejected(new=LOSS, old=CHANCE), without).replay_horizon is None
+    shorter = CONFIG.refresh.model_copy(
+        update={"replay_horizon_records": 6 * CONFIG.refresh.newest_records}
+    )
+    near = CONFIG.model_copy(update={"refresh": shorter})
+    assert next_plan(OWN, rejected(new=LOSS, old=CHANCE), near).replay_horizon == 3
 
 
 def test_the_shorter_horizon_of_plan_and_configuration_holds() -> None:

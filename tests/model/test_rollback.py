@@ -14,7 +14,7 @@ from model.lineage_entry import LineageEntry
 from model.rollback import RollbackRefusedError
 from model.update import increment
 from schemas.evaluation import Outcome
-from tests.model.loop import TASK, Loop, MemoryLog, a_window, direct_statistics, stream
+from tests.model.loop import NEVER, TASK, Loop, MemoryLog, a_window, direct_statistics, stream
 from tests.model.tiny import labeled_texts
 
 OBLIGING = GateConfig(obey=False)
@@ -285,3 +285,19 @@ def test_an_update_in_flight_loses_the_race(loop: Loop) -> None:
 def _learned(loop: Loop, record_id: str) -> bool:
     row = loop.state().journal.get(record_id)
     return row is not None and row.part == "learn"
+
+
+def test_records_that_were_given_up_before_are_not_at_stake(loop: Loop) -> None:
+    records = stream(360)
+    loop.learn(records[:60])
+    loop.refresh(records[:60])
+    loop.config = loop.config.model_copy(update={"gate": NEVER})
+    for start in (60, 120, 180, 240):
+        entry = loop.learn(records[start : start + 60])
+    assert entry.given_up == (2,)
+
+    back = loop.learner.rollback(TASK, 0, loop.config, who="me", why="a test", give_up=False)
+
+    assert back.rollback is not None
+    assert back.rollback.blamed == (3, 4, 5)
+    assert "are given up" not in back.evaluation.reason

@@ -128,6 +128,24 @@ def test_a_round_that_is_adopted_and_rolled_back_again_and_again_is_given_up(
     assert loop.state().statistics.num_records == learned_at(loop, 0) + learned
 
 
+def test_going_back_and_forth_by_hand_tries_nothing(
+    tmp_path: Path, tiny_encoder_folder: Path
+) -> None:
+    loop = Loop(
+        tmp_path,
+        tiny_encoder_folder,
+        gate=GateConfig(obey=False),
+        monitor=MonitorConfig(enabled=False),
+    )
+    records = stream(180)
+    loop.learn(records[:120])
+    blamed = loop.learn(records[120:180]).sequence
+    for version in (0, blamed, 0):
+        back = loop.learner.rollback(TASK, version, loop.config, who="me", why="back and forth")
+
+    assert dict(zip(back.set_apart, back.set_apart_tries, strict=True)) == {blamed: 0}
+
+
 def learned_at(loop: Loop, sequence: int) -> int:
     return loop.lineage.entry(sequence).evaluation.counts.learned
 

@@ -16,7 +16,7 @@ from schemas.evaluation import Outcome
 from tests.model.forgetting import a_learned, direct, forgotten, same
 from tests.model.loop import TASK, Loop, part_of, stream
 from tests.model.test_monitor import OBLIGING, flipped
-from tests.model.test_trial import PATIENT, as_answered, as_predecessor, refreshed
+from tests.model.test_trial import PATIENT, as_answered, as_predecessor, as_successor, refreshed
 
 
 @pytest.fixture
@@ -145,3 +145,16 @@ def test_a_forgetting_lets_it_count_on_and_holds_when_the_encoder_goes(loop: Loo
     assert again.windows
     assert part_of(loop, denied.id) == "unknown"
     same(loop.state(loop.new_learner()).statistics, direct(loop))
+
+
+def test_a_rollback_that_leaves_the_encoder_leaves_its_trial(loop: Loop) -> None:
+    records = stream(300)
+    _, entry = refreshed(loop, records)
+    during = loop.learn(as_successor(loop, records[180:240]))
+    assert during.trial is not None
+
+    back = loop.learner.rollback(TASK, entry.sequence, loop.config, who="me", why="a test")
+
+    assert back.encoder == entry.encoder
+    assert back.trial == during.trial
+    assert loop.state(loop.new_learner()).trial is not None

@@ -79,15 +79,15 @@ def test_the_distance_to_joint_training_is_told() -> None:
 
     said = advice(a_report(joint, better=BETTER, worse=WORSE))
 
-    assert said.endswith("It is 2.0 points short of training on everything at once.")
+    assert said.endswith(" is 2.0 points short of training on everything at once.")
 
 
 def test_a_distance_to_joint_training_that_may_be_chance_is_told_as_such() -> None:
     """10 records are better and 4 worse: 1.5 points, with a standard error of 0.93."""
     joint = a_plan([True] * 350 + [False] * 10 + [True] * 4 + [False] * 36)
     for report, who in (
-        (a_report(joint, better=BETTER, worse=WORSE), "It is"),
-        (a_report(joint, better=BETTER, twin=BETTER), "They are"),
+        (a_report(joint, better=BETTER, worse=WORSE), "better is"),
+        (a_report(joint, better=BETTER, twin=BETTER), "better and twin are"),
     ):
         assert advice(report).endswith(
             f"{who} 1.5 points above training on everything at once, "
@@ -101,4 +101,4 @@ def test_a_distance_to_joint_training_that_rounds_to_nothing_is_told_as_none() -
     for right in (3599, 3600, 3601):
         plan = a_plan([True] * right + [False] * (4000 - right))
         said = advice(a_report(joint, better=plan))
-        assert said.endswith("It is as good as training on everything at once.")
+        assert said.endswith(" is as good as training on everything at once.")
