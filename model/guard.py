@@ -109,15 +109,17 @@ class Guard:
     def concluded(self, fault: Fault, serving: Encoder) -> Verdict | None:
         """How the trial ends where this fault is mended.
 
-        A loss that is proven before its time ends it too. The encoder is to blame where it goes and
-        did worse than its predecessor so far; else what was learned under it is.
+        A loss that is proven before its time ends it too. The encoder is to blame where it did worse
+        than its predecessor so far; else what was learned under it is. Where the encoder stays the
+        trial goes on, and counts these windows when they are learned.
 
         Args:
             fault: found by `fault`.
             serving: the encoder on trial.
         """
-        stays = fault.encoder.digest == serving.digest
-        if self.verdict is not None or self.trial is None or stays or self.trial.gain.net >= 0:
+        if fault.encoder.digest == serving.digest:
+            return None
+        if self.verdict is not None or self.trial is None or self.trial.gain.net >= 0:
             return self.verdict
         return Verdict(self.trial.gain, fault.why, self.trial.plan)
 

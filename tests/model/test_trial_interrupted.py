@@ -64,7 +64,11 @@ def test_a_proven_loss_is_a_lost_refresh_where_the_encoder_did_worse(loop: Loop)
     lost = blamed.concluded(fault, serving)
 
     assert lost == Verdict(worse, "proven to be worse", trial.plan)
-    assert blamed.concluded(replace(fault, encoder=serving), serving) is None, "the encoder stays"
+    elsewhere = replace(fault, encoder=serving)
+    assert blamed.concluded(elsewhere, serving) is None, "the encoder stays"
+    ended = replace(blamed, verdict=Verdict(better, None, trial.plan))
+    assert ended.concluded(elsewhere, serving) is None, "its trial ends where they are learned"
+    assert ended.concluded(fault, serving) == ended.verdict
     assert Guard(None, replace(trial, gain=better), None).concluded(fault, serving) is None
     assert Guard(None, None, None).concluded(fault, serving) is None
     assert entry.plan is not None
