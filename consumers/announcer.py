@@ -28,12 +28,9 @@ class Announcer:
     def __init__(
         self, settings: Settings, producer: KafkaProducer | None, fault: str | None
     ) -> None:
-        self._settings, self._producer, self._fault = settings, producer, fault
-
-    @property
-    def fault(self) -> str | None:
+        self._settings, self._producer = settings, producer
+        self.fault = fault
         """Why no broker answers; None where one does."""
-        return self._fault
 
     @property
     def connected(self) -> bool:
@@ -48,7 +45,7 @@ class Announcer:
             source: who publishes, a URI reference.
         """
         if self._producer is None:
-            return self._fault
+            return self.fault
         try:
             for event in announcement(entry, source=source):
                 sent = self._producer.send(

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from consumers.yaml_files import yaml_fault
+from consumers.yaml_files import NotYamlError, read_yaml
 from model.config import TaskConfig
 from model.setting_faults import described, nearly
 from schemas.base import TaskName
@@ -33,15 +32,13 @@ def read_tasks(path: Path) -> tuple[TasksFile, list[str]]:
     its sections. What is read is to be used only where there is no fault.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        raw = read_yaml(path)
     except OSError as error:
         return TasksFile(), [
             f"{path}: {error.strerror or error} (the file of the tasks, FRESHET_CONFIG or --config)"
         ]
-    except UnicodeDecodeError as error:
-        return TasksFile(), [f"{path}: not UTF-8: {error}"]
-    except yaml.YAMLError as error:
-        return TasksFile(), [f"{path}: {yaml_fault(error)}"]
+    except NotYamlError as error:
+        return TasksFile(), [f"{path}: {error}"]
     where, faults = f"{path}: ", []
     try:
         file = TasksFile.model_validate(raw)

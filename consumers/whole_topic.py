@@ -59,21 +59,23 @@ class TopicReader:
 
     def begins(self, topic: str, partition: int) -> int:
         """Where the log of a partition begins by now; 0 where there is no such partition."""
-        place = TopicPartition(topic, partition)
-        with _translated(f"read {topic}/{partition}"):
-            if partition not in (self._consumer.partitions_for_topic(topic) or ()):
-                return 0
-            return int(self._consumer.beginning_offsets([place])[place])
+        return self._first(TopicPartition(topic, partition)) or 0
 
     def between(self, topic: str, partition: int, start: int, end: int) -> Iterator[Any]:
         """The records from one offset up to another that the log holds (still)."""
         place = TopicPartition(topic, partition)
+        first = self._first(place)
+        if first is None:
+            return
         with _translated(f"read {topic}/{partition}/{start}"):
-            if partition not in (self._consumer.partitions_for_topic(topic) or ()):
-                return
-            first = self._consumer.beginning_offsets([place])[place]
             last = self._consumer.end_offsets([place])[place]
         yield from self._between(place, max(first, start), min(end, last))
+
+    def _first(self, place: TopicPartition) -> int | None:
+        with _translated(f"read {place.topic}/{place.partition}"):
+            if place.partition not in (self._consumer.partitions_for_topic(place.topic) or ()):
+                return None
+            return int(self._consumer.beginning_offsets([place])[place])
 
     def _between(self, place: TopicPartition, start: int, end: int) -> Iterator[Any]:
         with _translated(f"read {place.topic}/{place.partition}"):

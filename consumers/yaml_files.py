@@ -1,9 +1,31 @@
-"""What is wrong with a file that is not YAML, in one line."""
+"""Reads a file of settings, and tells in one line what keeps it from being YAML."""
+
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 
-def yaml_fault(error: yaml.YAMLError) -> str:
+class NotYamlError(ValueError):
+    """The file is there and is not YAML; the message says where and why."""
+
+
+def read_yaml(path: Path) -> Any:
+    """What the file holds; an empty mapping where that is nothing.
+
+    Raises:
+        OSError: it cannot be read.
+        NotYamlError: it is not UTF-8, or not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except UnicodeError as error:
+        raise NotYamlError(f"not UTF-8: {error}") from error
+    except yaml.YAMLError as error:
+        raise NotYamlError(_fault(error)) from error
+
+
+def _fault(error: yaml.YAMLError) -> str:
     """Line and column, from 1, and the problem; of a character that YAML has not, what it says."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:

@@ -1,7 +1,7 @@
 """What has happened to single records since a version, told as that version would know them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from model.data import Log, Record
 from model.deltas import counted
@@ -36,10 +36,16 @@ class Aftermath:
     log: Log | None
     given_up: int = 0
     """Learned records of which no features are to be had."""
+    _later: Sequence[LineageEntry] = field(init=False)
+    """The entries since the version's, oldest first; read once."""
+
+    def __post_init__(self) -> None:
+        last = self.now.tip.sequence if self.now.tip else -1
+        self._later = [self.lineage.entry(s) for s in range(self.to.sequence + 1, last + 1)]
 
     def blamed(self) -> tuple[int, ...]:
         """Increments that are not part of the version, and are not given up."""
-        later = {entry.sequence for entry in self._entries() if _brought(entry)}
+        later = {entry.sequence for entry in self._later if _brought(entry)}
         return tuple(sorted((later | set(self.then.set_apart)) - self._gone))
 
     def tries(self) -> dict[int, int]:
@@ -48,7 +54,7 @@ class Aftermath:
         The one that adopted a round is counted, so that bad records which are adopted and rolled
         back again and again are given up in the end.
         """
-        entries, found = [self.to, *self._entries()], dict[int, int]()
+        entries, found = [self.to, *self._later], dict[int, int]()
         for entry, after in zip(entries, [*entries[1:], None], strict=True):
             # Unless the entry after it has it apart, too, and is read next.
             adopted = after is not None and after.kind in {"increment", "refresh"}
@@ -95,7 +101,7 @@ class Aftermath:
         if self.now.encoder.digest == self.then.encoder.digest:
             return {row.id: row.features for row in self.now.journal if row.features is not None}
         found = dict(self.held_out)
-        for entry in self._entries():
+        for entry in self._later:
             journal = entry.files.journal if entry.files else None
             same = entry.encoder is not None and entry.encoder.digest == self.then.encoder.digest
             if journal and same and entry.files and not entry.files.journal_is_snapshot:
@@ -117,7 +123,7 @@ class Aftermath:
         if self.log is not None and len(at_hand) < len(missing):
             at_hand |= {
                 record.id: record
-                for entry in self._entries()
+                for entry in self._later
                 if _brought(entry)
                 for span in entry.spans
                 for record in left_of(self.log, self.lineage.task, span)
@@ -133,10 +139,6 @@ class Aftermath:
     def _gone(self) -> frozenset[int]:
         """The rounds that were given up before."""
         return frozenset(self.now.tip.given_up if self.now.tip else ())
-
-    def _entries(self) -> list[LineageEntry]:
-        last = self.now.tip.sequence if self.now.tip else -1
-        return [self.lineage.entry(s) for s in range(self.to.sequence + 1, last + 1)]
 
 
 def _place(item: Row | Record | ReplayRow) -> tuple[str, int, int]:

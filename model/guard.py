@@ -109,9 +109,9 @@ class Guard:
     def concluded(self, fault: Fault, serving: Encoder) -> Verdict | None:
         """How the trial ends where this fault is mended.
 
-        A loss that is proven before its time ends it too. The encoder is to blame where it did worse
-        than its predecessor so far; else what was learned under it is. Where the encoder stays the
-        trial goes on, and counts these windows when they are learned.
+        A loss that is proven before its time ends it too. The encoder is to blame where it did
+        worse than its predecessor so far; else what was learned under it is. Where the encoder
+        stays its trial goes on, and counts these windows when they are learned.
 
         Args:
             fault: found by `fault`.

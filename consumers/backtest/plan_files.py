@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from consumers.backtest.table import JOINT
 from consumers.tasks_file import TasksFile
-from consumers.yaml_files import yaml_fault
+from consumers.yaml_files import NotYamlError, read_yaml
 from model.backtest.plans import BacktestPlan, PlanOptions, known_plans, made_plan, named_plan
 from model.config import TaskConfig
 from model.errors import ConfigError
@@ -47,13 +45,11 @@ def _chosen(name: str, config: TaskConfig, options: PlanOptions) -> BacktestPlan
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        held = read_yaml(path)
     except OSError as error:
         raise ConfigError(f"plan {path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeError as error:
-        raise ConfigError(f"plan {path}: not UTF-8: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"plan {path}: {yaml_fault(error)}") from error
+    except NotYamlError as error:
+        raise ConfigError(f"plan {path}: {error}") from error
     if not isinstance(held, dict):
         raise ConfigError(f"plan {path}: holds no mapping of settings")
     if sections := [section for section in TasksFile.model_fields if section in held]:

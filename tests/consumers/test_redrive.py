@@ -12,13 +12,6 @@ from tests.consumers.redriving import Producer, marks, redriven
 from tests.consumers.test_dead_letter_log import letter, log_of
 
 
-@pytest.fixture
-def producer(monkeypatch: pytest.MonkeyPatch) -> Producer:
-    made = Producer()
-    monkeypatch.setattr(redrive, "KafkaProducer", lambda **_: made)
-    return made
-
-
 def test_all_are_sent_and_awaited_before_the_first_is_marked(producer: Producer) -> None:
     report = redriven(log_of([letter(1, b"{"), letter(2, None)]))
 

@@ -19,14 +19,6 @@ from tests.consumers.raw import labeled, raw
 from tests.consumers.redriving import Producer, marks, redriven
 from tests.consumers.test_dead_letter_log import NOW, letter, log_of
 
-
-@pytest.fixture
-def producer(monkeypatch: pytest.MonkeyPatch) -> Producer:
-    made = Producer()
-    monkeypatch.setattr(redrive, "KafkaProducer", lambda **_: made)
-    return made
-
-
 WINDOW = "training-windows/0/1"
 """Where the window that failed stood."""
 # A window over offsets 2 to 6: one record with an id of its own, one of another task, a bad one.

@@ -18,6 +18,17 @@ def loop(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
     return Loop(tmp_path, tiny_encoder_folder)
 
 
+@pytest.fixture
+def loose(tmp_path: Path, tiny_encoder_folder: Path) -> Loop:
+    """Everything is promoted, and nothing rolled back but by hand."""
+    return Loop(
+        tmp_path,
+        tiny_encoder_folder,
+        gate=GateConfig(obey=False),
+        monitor=MonitorConfig(enabled=False),
+    )
+
+
 def test_a_mislabelled_window_is_set_apart_and_does_not_poison_what_follows(loop: Loop) -> None:
     records = stream(360)
     for start in (0, 60, 120):
@@ -101,47 +112,33 @@ def test_a_correction_that_is_given_up_leaves_the_record_as_it_was(loop: Loop) -
 
 
 def test_a_round_that_is_adopted_and_rolled_back_again_and_again_is_given_up(
-    tmp_path: Path, tiny_encoder_folder: Path
+    loose: Loop,
 ) -> None:
-    loop = Loop(
-        tmp_path,
-        tiny_encoder_folder,
-        gate=GateConfig(obey=False),
-        monitor=MonitorConfig(enabled=False),
-    )
     records = stream(420)
-    loop.learn(records[:120])
-    blamed = loop.learn(records[120:180]).sequence
+    loose.learn(records[:120])
+    blamed = loose.learn(records[120:180]).sequence
     tries = []
     for start in (180, 240, 300, 360):
-        back = loop.learner.rollback(TASK, 0, loop.config, who="me", why="it lost its way")
+        back = loose.learner.rollback(TASK, 0, loose.config, who="me", why="it lost its way")
         tries.append(dict(zip(back.set_apart, back.set_apart_tries, strict=True))[blamed])
-        loop.learner = loop.new_learner()
-        after = loop.learn(records[start : start + 60])
+        loose.learner = loose.new_learner()
+        after = loose.learn(records[start : start + 60])
 
     assert tries == [0, 1, 2, 3]
     assert after.outcome is Outcome.PROMOTED
     assert after.set_apart == ()
     assert after.given_up == (blamed,)
-    brought = [row for row in loop.state().journal if row.sequence not in (0, blamed)]
+    brought = [row for row in loose.state().journal if row.sequence not in (0, blamed)]
     learned = sum(row.part == "learn" for row in brought)
-    assert loop.state().statistics.num_records == learned_at(loop, 0) + learned
+    assert loose.state().statistics.num_records == learned_at(loose, 0) + learned
 
 
-def test_going_back_and_forth_by_hand_tries_nothing(
-    tmp_path: Path, tiny_encoder_folder: Path
-) -> None:
-    loop = Loop(
-        tmp_path,
-        tiny_encoder_folder,
-        gate=GateConfig(obey=False),
-        monitor=MonitorConfig(enabled=False),
-    )
+def test_going_back_and_forth_by_hand_tries_nothing(loose: Loop) -> None:
     records = stream(180)
-    loop.learn(records[:120])
-    blamed = loop.learn(records[120:180]).sequence
+    loose.learn(records[:120])
+    blamed = loose.learn(records[120:180]).sequence
     for version in (0, blamed, 0):
-        back = loop.learner.rollback(TASK, version, loop.config, who="me", why="back and forth")
+        back = loose.learner.rollback(TASK, version, loose.config, who="me", why="back and forth")
 
     assert dict(zip(back.set_apart, back.set_apart_tries, strict=True)) == {blamed: 0}
 
