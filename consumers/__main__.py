@@ -20,6 +20,7 @@ from consumers.options import (
     TaskArgument,
     Who,
     clean_errors,
+    require_training,
     settings_of,
     tell_note,
 )
@@ -76,6 +77,8 @@ def windows(config: Config = None, bootstrap_servers: Servers = None) -> None:
 @app.command()
 def train(config: Config = None, bootstrap_servers: Servers = None, store: Store = None) -> None:
     """Learn each window, prove the new version, announce it. Needs the extra `train`."""
+    with clean_errors():
+        require_training("freshet train")
     _run_role(
         "consumers.training.agent", config=config, bootstrap_servers=bootstrap_servers, store=store
     )
@@ -119,7 +122,7 @@ def produce(
 
     with clean_errors():
         settings = settings_of(bootstrap_servers=bootstrap_servers)
-        dataset = load_dataset(file, columns=columns, task=task, seed=seed)
+        dataset = load_dataset(file, columns=columns, task=task, seed=seed, text_in_ids=True)
         for complaint in dataset.complaints():
             typer.echo(complaint, err=True)
         typer.echo(
@@ -249,6 +252,7 @@ def demo(
     from consumers.demo.run import run_demo  # noqa: PLC0415
 
     with clean_errors():
+        require_training("freshet demo")
         options = DemoOptions(
             data=data,
             columns=columns,

@@ -12,7 +12,7 @@ _SUFFIX = "_column"
 _HELP = {
     "text": "Column of the texts.",
     "label": "Column of the labels.",
-    "id": "Column of the ids; where it lacks, file name and line.",
+    "id": "Column of the ids; where it lacks, file name, line and text.",
     "task": "Column of the tasks.",
     "event_time": "Column of the times: ISO 8601 or epoch seconds; naive is UTC.",
     "source": "Column of the sources.",

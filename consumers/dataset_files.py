@@ -126,6 +126,13 @@ def _all_columns(columns: Columns) -> tuple[str, ...]:
 def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
     missing = [name for name in (columns.text, columns.label) if name not in names]
     if missing:
-        raise DatasetError(
-            f"{path}: no column {' nor '.join(map(repr, missing))}; it has {', '.join(names)}"
-        )
+        raise DatasetError(f"{path}: no column {' nor '.join(map(repr, missing))}; {_held(names)}")
+
+
+def _held(names: Sequence[str]) -> str:
+    """What columns there are, and where a CSV file seems to separate them otherwise."""
+    if not any(names):
+        return "it is empty"
+    other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
+    hint = "" if other is None else f" (columns must have commas between, not {other!r})"
+    return f"it has {', '.join(names)}{hint}"

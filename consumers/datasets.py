@@ -5,6 +5,7 @@ error. Rows stream in time order where they carry a time, else shuffled by a see
 """
 
 import csv
+import hashlib
 import random
 import re
 import unicodedata
@@ -26,6 +27,9 @@ from schemas.labeled_text import LabeledText
 TEST, LEFT_OUT = frozenset({"test"}), frozenset({"valid", "validation", "dev"})
 """A file's own marks (`split`): rows of a test set, and rows that are neither learned nor asked."""
 
+_NAME_CHARS = 150
+"""Most of a file's name in an id: its end, so that the id is within the schema's limit."""
+
 Order = Literal["given", "time", "shuffle"]
 """How the rows of a file follow each other: as they stand there, by their times, or by chance."""
 
@@ -39,6 +43,8 @@ class Row:
     split: str | None = None
     kept: str | None = None
     """The field that was asked for, as text."""
+    named: bool = False
+    """Whether the file gives its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,10 @@ class Dataset:
     bad: tuple[BadRow, ...]
 
     def complaints(self, *, most: int = 5) -> list[str]:
-        """One line for each of the first `most` bad rows, and one for the rest."""
-        lines = [f"{self.path}:{row.line}: left out: {row.problem}" for row in self.bad[:most]]
-        rest = len(self.bad) - most
+        """One line a bad row; beyond `most`, one line counts the rest, if they are several."""
+        shown = self.bad if len(self.bad) == most + 1 else self.bad[:most]
+        lines = [f"{self.path}:{row.line}: left out: {row.problem}" for row in shown]
+        rest = len(self.bad) - len(shown)
         return [*lines, f"{self.path}: {rest} more rows left out"] if rest > 0 else lines
 
 
@@ -72,8 +79,13 @@ def load_dataset(
     seed: int = 0,
     order: Order | None = None,
     keep: str | None = None,
+    text_in_ids: bool = False,
 ) -> Dataset:
     """Read a whole file; `task` overrides the file's own, `keep` names a field to keep of each row.
+
+    A row without an id is named by file name and line. Where the rows join a stream that other
+    files join too, a digest of the text belongs to it (`text_in_ids`): another day's file of the
+    same name brings other records, and the same file again the same ones.
 
     Raises:
         DatasetError: the file cannot be read, lacks a column, or no row of it can be used.
@@ -90,6 +102,8 @@ def load_dataset(
             f"{path}: no row has a time to be ordered by in the column {columns.event_time!r}; "
             "--time-column names another"
         )
+    if text_in_ids:
+        rows = [row if row.named else _naming_text(row) for row in rows]
     return Dataset(path, tuple(in_stream_order(rows, seed=seed, order=order)), tuple(bad))
 
 
@@ -154,7 +168,7 @@ def _parsed(
     split = raw.get(columns.split)
     try:
         labeled = LabeledText(
-            id=f"{path.name}:{line}" if given is None else given,
+            id=f"{path.name[-_NAME_CHARS:]}:{line}" if given is None else given,
             task=task or raw.get(columns.task) or fallback,
             text=raw.get(columns.text),
             label=_label(raw.get(columns.label)),
@@ -165,7 +179,14 @@ def _parsed(
         return BadRow(line, "; ".join(_fault(fault, columns) for fault in error.errors()))
     except (ValueError, OverflowError, OSError) as error:  # of the time
         return BadRow(line, f"{columns.event_time}: {error}")
-    return Row(labeled, line, None if split is None else str(split))
+    return Row(labeled, line, None if split is None else str(split), named=given is not None)
+
+
+def _naming_text(row: Row) -> Row:
+    text = row.labeled.text.encode(errors="surrogatepass")
+    digest = hashlib.blake2b(text, digest_size=6).hexdigest()
+    new = row.labeled.model_copy(update={"id": f"{row.labeled.id}:{digest}"})
+    return replace(row, labeled=new)
 
 
 def _unusable(path: Path, bad: Sequence[BadRow], columns: Columns, keep: str | None) -> str:

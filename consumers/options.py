@@ -4,6 +4,7 @@ Nothing here loads a role or its libraries, so that `--help` stays quick.
 """
 
 import importlib
+import importlib.util
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ import typer
 
 from consumers.progress import SeldomTold
 from model.errors import ConfigError, FreshetError
+
+_OF_TRAINING = ("torch", "transformers", "safetensors", "onnx")
+"""Some of what the extra `train` brings: where one lacks, all may."""
 
 USAGE_STATUS = 2
 INTERRUPTED_STATUS = 128 + signal.SIGINT
@@ -68,6 +72,17 @@ def with_training(module: str, what: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ConfigError(f"{what} needs the extra `train` ({error})") from error
+
+
+def require_training(what: str) -> None:
+    """Refuse at once what starts processes that need torch; loads nothing.
+
+    Raises:
+        ConfigError: the extra `train` is not installed.
+    """
+    missing = [name for name in _OF_TRAINING if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"{what} needs the extra `train` (not installed: {', '.join(missing)})")
 
 
 def say_progress() -> SeldomTold:

@@ -29,15 +29,16 @@ REMEDIES: Mapping[str, Remedy] = {
     "invalid_schema": _BY_THE_PRODUCER,
     "empty_text": _BY_THE_PRODUCER,
     "record_too_large": Remedy(
-        "raise max_record_bytes for every role, then redrive; or let the producer send a smaller "
-        "one"
+        "raise FRESHET_MAX_RECORD_BYTES for every role, then redrive; or let the producer send a "
+        "smaller one"
     ),
     "text_too_long": Remedy(
-        "raise max_text_chars for every role, then redrive; or let the producer send a shorter one"
+        "raise FRESHET_MAX_TEXT_CHARS for every role, then redrive; or let the producer send a "
+        "shorter one"
     ),
     "label_too_long": Remedy(
-        "raise max_label_chars for every role, then redrive; one of over 200 characters comes "
-        "back: the producer must send a shorter one"
+        "raise FRESHET_MAX_LABEL_CHARS for every role, then redrive; one of over 200 characters "
+        "comes back: the producer must send a shorter one"
     ),
     "unknown_task": Remedy(
         "add the task to the tasks file or unset strict_tasks, then redrive; where the name is "

@@ -1,6 +1,5 @@
 """Makes slices of files: each file is one, or a field's values, or equal stretches of a stream."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -59,6 +58,8 @@ def make_slices(options: SliceOptions) -> Sliced:
         )
     column = None if options.by is None or count else _column(options.by, options.columns)
     datasets = [_load(path, options, column) for path in options.files]
+    if len(datasets) > 1:
+        datasets = [_numbered(dataset, number) for number, dataset in enumerate(datasets)]
     parts = _parts(datasets, options, column=column, count=count)
     notes = [line for dataset in datasets for line in dataset.complaints()]
     if count and options.order == "shuffle":
@@ -81,7 +82,7 @@ def make_slices(options: SliceOptions) -> Sliced:
 
 
 def _load(path: Path, options: SliceOptions, column: str | None) -> Dataset:
-    dataset = load_dataset(
+    return load_dataset(
         path,
         columns=options.columns,
         task=options.task,
@@ -89,12 +90,15 @@ def _load(path: Path, options: SliceOptions, column: str | None) -> Dataset:
         order=options.order,
         keep=column,
     )
-    if len(options.files) + len(options.tests) == 1:
-        return dataset
-    # Two files may count their rows alike: the same id in another file is another record.
-    file = hashlib.sha256(str(path).encode(errors="replace")).hexdigest()[:8]
+
+
+def _numbered(dataset: Dataset, number: int) -> Dataset:
+    """With the file's place in the ids: two files may count their rows alike.
+
+    Its place, not its path: draws go by the ids, and a stream is the same wherever it lies.
+    """
     rows = tuple(
-        replace(row, labeled=row.labeled.model_copy(update={"id": f"{file}/{row.labeled.id}"}))
+        replace(row, labeled=row.labeled.model_copy(update={"id": f"{number}/{row.labeled.id}"}))
         for row in dataset.rows
     )
     return replace(dataset, rows=rows)

@@ -156,8 +156,11 @@ class Follower:
         """The current predictor of a task, waiting up to `timeout` seconds for its first.
 
         Raises:
-            NoVersionError: there is none in time, or the follower was closed before.
+            NoVersionError: there is none in time, the follower was closed before, or it does not
+                follow the task.
         """
+        if not self._backlog.follows(task):
+            raise NoVersionError(f"{task} is not among the tasks that are followed")
         if (predictor := self.find(task)) is not None:
             return predictor
         with self._changed:

@@ -71,6 +71,18 @@ def test_the_command_line_starts_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("role", ["train", "demo"])
+def test_what_starts_processes_that_need_torch_names_the_extra_at_once(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.chdir(tmp_path)
+    status, told = run(role)
+    assert status == 2
+    assert told.startswith(f"freshet: freshet {role} needs the extra `train`")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_window_role_starts_without_torch() -> None:
     code = "import sys, consumers.windows.agent\nassert 'torch' not in sys.modules\n"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -75,6 +75,31 @@ def test_an_absent_id_is_made_of_file_and_line(tmp_path: Path) -> None:
     assert load_dataset(path).rows[0].labeled.id == "a.jsonl:2"
 
 
+def test_where_rows_join_a_stream_an_absent_id_tells_texts_apart(tmp_path: Path) -> None:
+    held: list[str | None] = []
+    for day, text in (("mon", "up"), ("tue", "down"), ("mon-again", "up")):
+        (tmp_path / day).mkdir()
+        path = jsonl(tmp_path / day / "daily.jsonl", [{"text": text, "label": "y"}])
+        held.append(load_dataset(path, text_in_ids=True).rows[0].labeled.id)
+    assert held[0] == held[2] != held[1]
+    path = jsonl(tmp_path / "b.jsonl", [{"id": "7", "text": "x", "label": "y"}])
+    assert load_dataset(path, text_in_ids=True).rows[0].labeled.id == "7"
+
+
+def test_a_long_file_name_leaves_ids_short_enough(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / f"{'a' * 240}.jsonl", ROWS)
+    dataset = load_dataset(path, text_in_ids=True)
+    assert len(dataset.rows) == len({row.labeled.id for row in dataset.rows}) == len(ROWS)
+    assert all(len(row.labeled.id or "") <= 200 for row in dataset.rows)
+
+
+def test_columns_that_no_comma_parts_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text;label\nx;y\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="must have commas between, not ';'"):
+        load_dataset(path)
+
+
 def test_other_columns_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("body,stars,when,topic\nfine,5,2024-02-01T10:00:00Z,books\n", encoding="utf-8")
@@ -98,6 +123,12 @@ def test_bad_rows_are_left_out_and_told_with_their_line(tmp_path: Path) -> None:
     assert "a.jsonl:2: left out: not JSON" in dataset.complaints()[0]
     assert "text: must not be empty" in dataset.complaints()[2]
     assert "event_time" in dataset.complaints()[4]
+
+
+def test_no_line_hides_a_single_bad_row(tmp_path: Path) -> None:
+    dataset = load_dataset(jsonl(tmp_path / "a.jsonl", [*ROWS, *["nope"] * 6]))
+    assert len(dataset.complaints()) == 6
+    assert ":26: left out" in dataset.complaints()[-1]
 
 
 def test_many_bad_rows_are_told_in_a_few_lines(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_list_says_what_helps_for_each_reason() -> None:
         line.startswith("invalid_json the record itself is wrong, so that a redrive brings it back")
         for line in lines
     )
-    assert any(line.startswith("text_too_long raise max_text_chars") for line in lines)
+    assert any(line.startswith("text_too_long raise FRESHET_MAX_TEXT_CHARS") for line in lines)
 
 
 @pytest.mark.usefixtures("held")

@@ -20,9 +20,9 @@ def test_a_record_that_is_wrong_itself_is_the_producers_to_mend(reason: str) -> 
 @pytest.mark.parametrize(
     ("reason", "mend"),
     [
-        ("text_too_long", "raise max_text_chars"),
-        ("label_too_long", "raise max_label_chars"),
-        ("record_too_large", "raise max_record_bytes"),
+        ("text_too_long", "raise FRESHET_MAX_TEXT_CHARS"),
+        ("label_too_long", "raise FRESHET_MAX_LABEL_CHARS"),
+        ("record_too_large", "raise FRESHET_MAX_RECORD_BYTES"),
         ("unknown_task", "add the task to the tasks file"),
         (TOO_MANY_LABELS, "raise max_labels or max_new_labels"),
         ("window_failed", "mend what failed"),

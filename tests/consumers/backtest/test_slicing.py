@@ -229,6 +229,15 @@ def test_ids_that_two_files_share_are_two_records(tmp_path: Path) -> None:
     assert len(set(ids)) == 40
 
 
+def test_a_stream_has_the_same_ids_wherever_its_files_lie(tmp_path: Path) -> None:
+    held: list[list[str | None]] = []
+    for folder in (tmp_path / "here", tmp_path / "elsewhere"):
+        folder.mkdir()
+        files = [a_file(folder / f"{name}.jsonl", rows(20, of=name)) for name in "ab"]
+        held.append([text.id for each in sliced(*files).slices for text in each.train])
+    assert held[0] == held[1]
+
+
 def test_a_slice_without_training_rows_is_an_error(tmp_path: Path) -> None:
     files = [
         a_file(tmp_path / "a.jsonl", rows(9)),

@@ -228,6 +228,8 @@ def test_tasks_that_were_not_asked_for_are_not_loaded(on_memory: Publisher) -> N
     with _on(on_memory, on_memory.store, Events()) as follower:
         follower.current("colors", timeout=20)
         assert follower.find("shapes") is None
+        with pytest.raises(NoVersionError, match="shapes is not among the tasks"):
+            follower.current("shapes", timeout=20)
 
 
 def test_a_broker_that_is_away_is_told_once_and_close_does_not_hang(tmp_path: object) -> None:
