@@ -128,7 +128,8 @@ def interval(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment
     if not pays(seen.gain, limits):
         return None
     lowest = limits.min_refresh_interval if _sure(seen.gain) else min(now, 1.0)
-    return _interval(plan, max(lowest, now / 2), f"the refresh paid ({seen.gain})", limits)
+    why = f"the refresh paid on selection records ({seen.gain})"
+    return _interval(plan, max(lowest, now / 2), why, limits)
 
 
 def compute_share(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjustment | None:
@@ -144,7 +145,7 @@ def compute_share(plan: Plan, seen: RefreshOutcome, config: TaskConfig) -> Adjus
         field="compute_share",
         before=plan.compute_share,
         after=config.feedback.paying_compute_share if paid else None,
-        reason=f"the refresh {verb} ({seen.gain})",
+        reason=f"the refresh {verb} on selection records ({seen.gain})",
     )
 
 
