@@ -44,7 +44,8 @@ class Forgotten:
     unannounced: str | None = None
     """Why the entry was not announced."""
     owes_refresh: bool = False
-    """Whether the encoder that serves may have been tuned on what is denied."""
+    """Whether the encoder that serves may have been tuned on what is denied; after a dry run, on
+    what then would be."""
     asked: bool = False
     """Whether the train role was asked to refresh it."""
     unasked: str | None = None
@@ -114,7 +115,8 @@ def forget(
                 progress("overtaken", attempt=attempt)
         if announcer is not None and entry is not None:
             unannounced = announcer.announce(entry, source=source)  # 2.
-    owes = learner.owes_refresh(task, config)
+    # A dry run has put nothing on the deny list.
+    owes = learner.owes_refresh(task, config, also=traces.tuned if dry_run else ())
     unasked = None
     if refresh and owes and not dry_run:
         unasked = _asked(settings, task, who=who, why=why)  # 3.

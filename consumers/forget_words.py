@@ -92,16 +92,18 @@ def _still_held(done: Forgotten) -> Iterator[str]:
 
 def _refresh(task: str, done: Forgotten, *, dry_run: bool, refresh: bool) -> Iterator[str]:
     if not done.owes_refresh:
-        # A dry run has not put it on the deny list yet.
-        if done.traces.tuned and dry_run:
-            yield "the encoder may have been tuned on it: --refresh fits one from before"
-        elif refresh and done.traces.num_pruned:
+        if refresh and done.traces.num_pruned:
             yield (
                 "no refresh: no kept round was tuned on anything that is denied; of the "
                 f"{done.traces.num_pruned} whose journals were pruned nobody knows"
             )
         elif refresh:
             yield "no refresh: the encoder that serves was not tuned on anything that is denied"
+    elif dry_run:
+        yield (
+            "the encoder that serves may have been tuned on what then is denied: --refresh fits "
+            "one from before"
+        )
     elif done.asked:
         yield f"the train role is asked for a refresh without it; see `freshet models list {task}`"
     elif done.unasked is not None:

@@ -5,6 +5,7 @@ that was tuned on a record hands a trace of it down. Only a fit from an ancestor
 tuned on the record yet is free of it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,7 +27,11 @@ class CleanStart:
 
 
 def clean_start(
-    lineage: Lineage, tip: LineageEntry | None, of: LineageEntry | None = None
+    lineage: Lineage,
+    tip: LineageEntry | None,
+    of: LineageEntry | None = None,
+    *,
+    also: Collection[int] = (),
 ) -> CleanStart | None:
     """Find where to start from; None where the encoder is clean as it is.
 
@@ -34,8 +39,9 @@ def clean_start(
         lineage: of the task.
         tip: its last entry, which says what is denied.
         of: the entry whose encoder it is about; by default the tip.
+        also: sequences of refreshes that were tuned on what is yet to be denied.
     """
-    entry, tuned = of or tip, tuned_on_denied(lineage, tip)
+    entry, tuned = of or tip, tuned_on_denied(lineage, tip).union(also)
     if entry is None or entry.encoder is None or not tuned:
         return None
     found: CleanStart | None = None

@@ -1,6 +1,6 @@
 """Keeps tasks warm between rounds and runs their recipes against a store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -151,9 +151,10 @@ class Learner:
         )
         return self._keep(task, done)
 
-    def owes_refresh(self, task: str, config: TaskConfig) -> bool:
-        """Whether the task's encoder may have been tuned on what is denied."""
-        return clean_start(Lineage(self._store, task), self.state(task, config).tip) is not None
+    def owes_refresh(self, task: str, config: TaskConfig, *, also: Collection[int] = ()) -> bool:
+        """Whether the task's encoder may have been tuned on what is denied; see `clean_start`."""
+        tip = self.state(task, config).tip
+        return clean_start(Lineage(self._store, task), tip, also=also) is not None
 
     def forget(
         self,

@@ -38,6 +38,7 @@ SENT = (LABELED_TEXTS, TEXTS, CONTROL)
 """Topics that the demo itself writes to."""
 MARK = ".freshet-demo"
 """Names a folder that a demo made, and that the next one may therefore empty."""
+REPORT = "report.json"
 PROGRAM = (sys.executable, "-m", "consumers")
 
 
@@ -90,7 +91,7 @@ def run_demo(
             peak_memory_bytes=streamed.peak_memory_bytes,
             seconds=time.monotonic() - began,
         )
-    target = (options.report or out / "report.json").resolve()
+    target = (options.report or out / REPORT).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     store = out / "store"
@@ -213,6 +214,7 @@ def _fresh_folder(folder: Path) -> Path:
     elif folder.exists():
         for name in ("kafka", "logs", "store"):
             shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / REPORT).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
     return folder

@@ -141,7 +141,7 @@ class Status(_Fact):
     """Where each partition of `texts` goes on."""
     missing_topics: tuple[str, ...] = ()
     dead_letters: dict[str, Count] = {}
-    """By topic, since `dead_letters_since`."""
+    """Records that were set aside since `dead_letters_since`, by topic of their letters."""
     dead_letters_since: AwareDatetime | None = None
     faults: tuple[Wrong, ...] = ()
     """What could not be looked at."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from consumers.settings import Settings
 from consumers.status.facts import Gathered, HeldText, Pause, Waiting
 from consumers.training.pauses import Pauses
 from schemas.control import Command
+from schemas.dead_letter import DeadLetter
 from schemas.topics import (
     CONTROL,
     LABELED_TEXTS,
@@ -21,6 +23,7 @@ from schemas.topics import (
     TEXTS_DEAD,
     TRAINING_WINDOWS,
     TRAINING_WINDOWS_DEAD,
+    Topic,
 )
 from schemas.window import TrainingWindow
 
@@ -121,12 +124,25 @@ def paused(peek: Peek) -> dict[str, Pause]:
 
 
 def dead_letters(peek: Peek, settings: Settings, since: datetime) -> dict[str, int]:
-    """How many records were set aside since, by topic; a restart may repeat some."""
-    found = {}
-    for topic in DEAD:
-        ends, first = peek.ends(topic), peek.since(topic, since)
-        found[settings.topic(topic.name)] = sum(end - first[n] for n, end in ends.items())
-    return found
+    """How many records were set aside since, by topic.
+
+    A restart may repeat letters: a record counts once, as `freshet dead-letters list` has it.
+    """
+    return {
+        settings.topic(topic.name): _set_aside(peek, topic, peek.since(topic, since))
+        for topic in DEAD
+    }
+
+
+def _set_aside(peek: Peek, topic: Topic, first: Mapping[int, int]) -> int:
+    """The letters behind those that are looked at count one by one, repeated or not."""
+    origins = set()
+    for record in peek.records(topic, first, most=MOST_LOOKED_AT):
+        with suppress(ValidationError):  # no letter: the list passes over it too
+            origins.add(DeadLetter.decode(record.value or b"").event_id)
+    ends = peek.ends(topic)
+    behind = (ends[number] - offset - MOST_LOOKED_AT for number, offset in first.items())
+    return len(origins) + sum(max(0, number) for number in behind)
 
 
 def _commands(peek: Peek) -> Iterator[GivenCommand]:

@@ -13,6 +13,8 @@ HELD = timedelta(seconds=20)
 GRACE = timedelta(seconds=120)
 """What a timer of a role may be late, and a swap may take."""
 
+HOUR = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -123,7 +125,7 @@ def _dead(status: Status) -> Iterator[Wrong]:
     since = status.dead_letters_since
     for topic, count in status.dead_letters.items():
         if count:
-            when = f" since {since:%d %b %H:%M} UTC" if since else ""
+            when = f" in the last {(status.at - since) / HOUR:g} h" if since else ""
             detail = f"{count} records{when}; see `freshet dead-letters list`"
             yield Wrong(what="dead_letters", where=topic, detail=detail)
 

@@ -122,6 +122,18 @@ def test_a_refresh_is_asked_for_where_the_encoder_was_tuned_on_it(
     assert len(asked) == 2
 
 
+def test_an_encoder_that_no_longer_serves_needs_no_refresh(loop: Loop) -> None:
+    record_id, _ = a_learned(loop)
+    loop.refresh(stream(120))
+    loop.learner.rollback(TASK, 1, loop.config, who="ops", why="a test")
+
+    for arguments in (["--dry-run"], ["--dry-run", "--refresh"], ["--refresh"]):
+        shown = run(loop, TASK, "--id", record_id, *arguments)
+        assert "(of versions 2)" in shown
+        assert "from before" not in shown, "nothing to mend"
+        assert ("no refresh: the encoder that serves" in shown) == ("--refresh" in arguments)
+
+
 def test_no_refresh_is_asked_for_without_need(loop: Loop) -> None:
     shown = run(loop, TASK, "--id", a_learned(loop)[0], "--refresh")
 

@@ -85,7 +85,7 @@ def test_dead_letters_and_rounds_rejected_in_a_row_are_told() -> None:
     status = a_status(a_task(rejected_in_a_row=3), dead_letters=letters)
 
     assert [one.detail for one in wrong(status)] == [
-        "4 records since 03 Mar 12:00 UTC; see `freshet dead-letters list`",
+        "4 records in the last 24 h; see `freshet dead-letters list`",
         "3 rounds in a row were rejected: no worse on both",
     ]
     assert kinds(a_status(a_task(rejected_in_a_row=2))) == []
