@@ -58,21 +58,24 @@ def remedies_table(headings: Iterable[Heading]) -> Table:
 
 
 def newest_table(headings: Sequence[Heading]) -> Table:
-    """The newest letters one by one."""
-    table = Table(
-        "record", "refused", "reason", "task", "bytes", "sent again as", "what", box=SIMPLE_HEAD
-    )
+    """The newest letters one by one; a record's address, which commands take, is never cut."""
+    table = Table(box=SIMPLE_HEAD)
+    for name in ("record", "reason"):
+        table.add_column(name, no_wrap=True, overflow="ignore")
+    table.add_column("what")
     for heading in headings[-MOST_LINES:]:
-        table.add_row(
-            _cell(heading.origin),
-            f"{heading.dead_at:%Y-%m-%d %H:%M:%S}",
-            _cell(heading.reason),
-            heading.task or "",
-            "" if heading.value_bytes is None else str(heading.value_bytes),
-            _cell(heading.redriven_to or ""),
-            _cell(heading.detail.removeprefix(f"{heading.origin}: ")),
-        )
+        table.add_row(_cell(heading.origin), _cell(heading.reason), Text("\n").join(_told(heading)))
     return table
+
+
+def _told(heading: Heading) -> Iterator[Text]:
+    """When it was refused and what it was, why, and where it went since."""
+    size = None if heading.value_bytes is None else f"{heading.value_bytes} bytes"
+    facts = (f"{heading.dead_at:%Y-%m-%d %H:%M:%S}", heading.task, size)
+    yield _cell(", ".join(fact for fact in facts if fact))
+    yield _cell(heading.detail.removeprefix(f"{heading.origin}: "))
+    if heading.redriven_to is not None:
+        yield _cell(f"sent again as {heading.redriven_to}")
 
 
 def _cell(text: str) -> Text:

@@ -101,7 +101,7 @@ def run_demo(
         "versions": f"{store}: freshet models list --store {store}",
     }
     width = console.width if console.is_terminal else 200
-    console.print(summary(report, places=places), width=width)
+    console.print(summary(report, places=places, width=width), width=width)
     return report
 
 

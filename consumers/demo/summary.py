@@ -1,6 +1,6 @@
 """The summary at the end of a run: versions, books, margin on the test set, where things lie."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -13,10 +13,14 @@ from consumers.demo.report import DemoReport, MarginReport, VersionReport
 COLOURS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
 
 
-def summary(report: DemoReport, *, places: Mapping[str, Path | str]) -> RenderableType:
-    """Everything a reader wants to know at the end."""
+WIDE = 120
+"""Characters in a line from which the table has a column a stage of an update too."""
+
+
+def summary(report: DemoReport, *, places: Mapping[str, Path | str], width: int) -> RenderableType:
+    """Everything a reader wants to know at the end, for a terminal of so many characters."""
     return Group(
-        _versions(report),
+        _versions(report, stages=words.STAGES if width >= WIDE else ()),
         Text(""),
         _figures(report),
         Text(""),
@@ -27,20 +31,27 @@ def summary(report: DemoReport, *, places: Mapping[str, Path | str]) -> Renderab
     )
 
 
-def _versions(report: DemoReport) -> Table:
-    table = Table(title="Versions", title_justify="left", title_style="bold", box=None)
+def _versions(report: DemoReport, *, stages: Sequence[str]) -> Table:
+    table = Table(
+        title="Versions",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     several = len({version.task for version in report.versions}) > 1
-    names = ("version", "kind", "prequential", "new holdout", "old holdout", "decision")
-    for name in (*names, "fresh after", *words.STAGES, "test set"):
+    names = ("version", "kind", "before", "new holdout", "old holdout", "decision")
+    for name in (*names, "fresh", *stages, "test"):
         table.add_column(name, no_wrap=True, justify="left" if name in names else "right")
     for version in report.versions:
-        table.add_row(*_version(version, several=several))
+        table.add_row(*_version(version, stages=stages, several=several))
     return table
 
 
-def _version(version: VersionReport, *, several: bool) -> tuple[str, ...]:
+def _version(version: VersionReport, *, stages: Sequence[str], several: bool) -> tuple[str, ...]:
     colour = COLOURS.get(version.decision, "default")
-    stages = version.seconds.model_dump()
+    seconds = version.seconds.model_dump()
     return (
         f"{version.task} {version.version}" if several else f"{version.version}",
         version.kind,
@@ -49,7 +60,7 @@ def _version(version: VersionReport, *, several: bool) -> tuple[str, ...]:
         words.pair(version.old.champion, version.old.candidate),
         f"[{colour}]{version.decision}[/]",
         words.seconds(version.freshness_seconds),
-        *("" if stages[name] is None else f"{stages[name]:.1f}" for name in words.STAGES),
+        *("" if seconds[name] is None else f"{seconds[name]:.1f}" for name in stages),
         words.accuracy(version.test_accuracy) if version.test_accuracy is not None else "",
     )
 

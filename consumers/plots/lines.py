@@ -38,7 +38,7 @@ def curves(
             places = at[name] if at is not None else range(1, len(values) + 1)
             chosen = style(index)
             axes.plot(places, values, label=shortened(name), markersize=4, clip_on=False, **chosen)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _whole_steps(axes)
         _end_at_one(axes)
         _finish(axes, title=title, x=x, y=y)
 
@@ -122,6 +122,15 @@ def calibration(
             axes.scatter(x, y, s=area, color=chosen["color"], marker=chosen["marker"], alpha=0.6)
         axes.set_aspect("equal")
         _finish(axes, title=title, x="confidence", y="accuracy")
+
+
+def _whole_steps(axes: Axes) -> None:
+    """Marks at whole numbers; a single step stands in the middle of one."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    left, right = axes.get_xlim()
+    if right - left < 1:
+        middle = round((left + right) / 2)
+        axes.set_xlim(middle - 0.5, middle + 0.5)
 
 
 def _end_at_one(axes: Axes) -> None:

@@ -140,6 +140,15 @@ def test_counts_are_by_topic_and_reason() -> None:
     ]
 
 
+def test_addresses_are_whole_however_narrow_the_terminal_is() -> None:
+    headings = log_of([letter(123_456, b"x" * 30, reason="text_too_long")]).headings(Selection())
+    console = Console(width=60)
+    with console.capture() as shown:
+        console.print(newest_table(headings))
+    assert headings[0].origin in shown.get()
+    assert "text_too_long" in shown.get()
+
+
 def test_what_strangers_wrote_reaches_no_terminal_as_it_is() -> None:
     nasty = letter(1, b"\x1b[2J[bold]", reason="a\x1b[31m\u202eb")
     log = log_of([nasty])

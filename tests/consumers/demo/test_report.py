@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from consumers.demo.events import (
@@ -158,10 +159,23 @@ def test_the_report_is_json_and_reads_back() -> None:
 def test_the_summary_shows_books_versions_margin_and_places() -> None:
     console = Console(width=200, record=True, file=None, quiet=False)
     with console.capture() as shown:
-        console.print(summary(report_of(run_of_three_rounds()), places={"logs": "out/logs"}))
+        console.print(
+            summary(report_of(run_of_three_rounds()), places={"logs": "out/logs"}, width=200)
+        )
     told = shown.get()
     assert "35 produced = 12 learned + 3 held out + 1 duplicates + 2 dead letters" in told
     assert "+15.0 points" in told
     assert "1 encoder refreshes, 2 versions promoted" in told
     assert "out/logs" in told
     assert "do not add up" not in told
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_no_figure_of_the_summary_is_cut(width: int) -> None:
+    report = report_of(run_of_three_rounds())
+    console = Console(width=width)
+    with console.capture() as shown:
+        console.print(summary(report, places={}, width=width))
+    assert "\u2026" not in shown.get()
+    for version in report.versions:
+        assert version.test_accuracy is None or f"{version.test_accuracy:.3f}" in shown.get()

@@ -50,6 +50,13 @@ def test_a_curve_has_its_axes_named_and_its_lines_in_the_legend(tmp_path: Path) 
     assert {"T", "round", "accuracy", "new"} <= set(words(path))
 
 
+def test_a_single_step_stands_at_its_whole_number(tmp_path: Path) -> None:
+    path = tmp_path / "curve.svg"
+    plots.curves({"new": [0.5]}, path, title="T", at={"new": [4]})
+    assert "4" in words(path)
+    assert not {word for word in words(path) if re.fullmatch(r"4\.\d+|3\.\d+", word)}
+
+
 def test_a_line_without_values_is_not_in_the_legend(tmp_path: Path) -> None:
     path, nan = tmp_path / "curve.svg", float("nan")
 
