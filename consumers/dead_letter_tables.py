@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -18,6 +19,8 @@ MOST_LINES = 50
 """Letters that are named one by one."""
 SHOWN_CHARS = 4000
 """Of a value."""
+INDENT = "  "
+"""Of what is told of a letter, below its address."""
 
 
 def counts_table(headings: Iterable[Heading]) -> Table:
@@ -57,25 +60,32 @@ def remedies_table(headings: Iterable[Heading]) -> Table:
     return table
 
 
-def newest_table(headings: Sequence[Heading]) -> Table:
-    """The newest letters one by one; a record's address, which commands take, is never cut."""
-    table = Table(box=SIMPLE_HEAD)
-    for name in ("record", "reason"):
-        table.add_column(name, no_wrap=True, overflow="ignore")
-    table.add_column("what")
+def newest_lines(headings: Sequence[Heading], *, width: int) -> Iterator[str]:
+    """The newest letters one by one, so that each address can be copied.
+
+    Lines are wrapped at `width` characters, but only between words: no address is ever broken.
+    """
     for heading in headings[-MOST_LINES:]:
-        table.add_row(_cell(heading.origin), _cell(heading.reason), Text("\n").join(_told(heading)))
-    return table
+        yield f"{printable(heading.origin)}  {printable(heading.reason)}"
+        for told in _told(heading):
+            yield from wrap(
+                printable(told),
+                width,
+                initial_indent=INDENT,
+                subsequent_indent=INDENT,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
-def _told(heading: Heading) -> Iterator[Text]:
+def _told(heading: Heading) -> Iterator[str]:
     """When it was refused and what it was, why, and where it went since."""
     size = None if heading.value_bytes is None else f"{heading.value_bytes} bytes"
     facts = (f"{heading.dead_at:%Y-%m-%d %H:%M:%S}", heading.task, size)
-    yield _cell(", ".join(fact for fact in facts if fact))
-    yield _cell(heading.detail.removeprefix(f"{heading.origin}: "))
+    yield ", ".join(fact for fact in facts if fact)
+    yield heading.detail.removeprefix(f"{heading.origin}: ")
     if heading.redriven_to is not None:
-        yield _cell(f"sent again as {heading.redriven_to}")
+        yield f"sent again as {heading.redriven_to}"
 
 
 def _cell(text: str) -> Text:

@@ -16,7 +16,7 @@ from consumers.dead_letter_tables import (
     content,
     counts_table,
     facts,
-    newest_table,
+    newest_lines,
     no_match,
     plan_lines,
     remedies_table,
@@ -92,7 +92,7 @@ def list_letters(
     console = opened_console(highlight=False)
     console.print(counts_table(headings))
     console.print(remedies_table(headings))
-    console.print(newest_table(headings))
+    _tell(newest_lines(headings, width=console.width))
 
 
 @app.command()

@@ -13,15 +13,16 @@ from consumers.demo.report import DemoReport, MarginReport, VersionReport
 COLOURS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
 
 
-WIDE = 120
+WIDE = 130
 """Characters in a line from which the table has a column a stage of an update too."""
 
 
 def summary(report: DemoReport, *, places: Mapping[str, Path | str], width: int) -> RenderableType:
     """Everything a reader wants to know at the end, for a terminal of so many characters."""
+    stages = words.STAGES if width >= WIDE else ()
+    tasks = dict.fromkeys(version.task for version in report.versions)
     return Group(
-        _versions(report, stages=words.STAGES if width >= WIDE else ()),
-        Text(""),
+        *(_versions(report, task, stages=stages) for task in tasks),
         _figures(report),
         Text(""),
         *(_margin(margin) for margin in report.test_set),
@@ -31,29 +32,29 @@ def summary(report: DemoReport, *, places: Mapping[str, Path | str], width: int)
     )
 
 
-def _versions(report: DemoReport, *, stages: Sequence[str]) -> Table:
+def _versions(report: DemoReport, task: str, *, stages: Sequence[str]) -> RenderableType:
+    """One table a task: with its name in every line, none would fit a terminal of 80."""
     table = Table(
-        title="Versions",
+        title=Text(f"Versions of {task}", style="bold"),
         title_justify="left",
-        title_style="bold",
         box=None,
         pad_edge=False,
         collapse_padding=True,
     )
-    several = len({version.task for version in report.versions}) > 1
     names = ("version", "kind", "before", "new holdout", "old holdout", "decision")
     for name in (*names, "fresh", *stages, "test"):
         table.add_column(name, no_wrap=True, justify="left" if name in names else "right")
     for version in report.versions:
-        table.add_row(*_version(version, stages=stages, several=several))
-    return table
+        if version.task == task:
+            table.add_row(*_version(version, stages=stages))
+    return Group(table, Text(""))
 
 
-def _version(version: VersionReport, *, stages: Sequence[str], several: bool) -> tuple[str, ...]:
+def _version(version: VersionReport, *, stages: Sequence[str]) -> tuple[str, ...]:
     colour = COLOURS.get(version.decision, "default")
     seconds = version.seconds.model_dump()
     return (
-        f"{version.task} {version.version}" if several else f"{version.version}",
+        f"{version.version}",
         version.kind,
         words.accuracy(version.prequential_accuracy),
         words.pair(version.new.champion, version.new.candidate),

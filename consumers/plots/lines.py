@@ -38,8 +38,9 @@ def curves(
             places = at[name] if at is not None else range(1, len(values) + 1)
             chosen = style(index)
             axes.plot(places, values, label=shortened(name), markersize=4, clip_on=False, **chosen)
-        _whole_steps(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _end_at_one(axes)
+        _frame_single_step(axes)
         _finish(axes, title=title, x=x, y=y)
 
 
@@ -124,13 +125,11 @@ def calibration(
         _finish(axes, title=title, x="confidence", y="accuracy")
 
 
-def _whole_steps(axes: Axes) -> None:
-    """Marks at whole numbers; a single step stands in the middle of one."""
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    left, right = axes.get_xlim()
-    if right - left < 1:
-        middle = round((left + right) / 2)
-        axes.set_xlim(middle - 0.5, middle + 0.5)
+def _frame_single_step(axes: Axes) -> None:
+    """Show a single step alone and on the whole scale: it has no course to look at closely."""
+    first, last = axes.dataLim.intervalx
+    if first == last:
+        axes.set(xlim=(first - 0.5, first + 0.5), ylim=(0.0, 1.0))
 
 
 def _end_at_one(axes: Axes) -> None:

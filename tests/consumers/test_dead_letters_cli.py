@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from consumers import dead_letters_cli
 from consumers.__main__ import app
 from consumers.dead_letter_log import DeadLetterLog, Selection
-from consumers.dead_letter_tables import content, counts_table, newest_table, no_match
+from consumers.dead_letter_tables import content, counts_table, newest_lines, no_match
 from consumers.dead_letters_cli import _since
 from model.errors import ConfigError
 from tests.consumers.raw import labeled
@@ -61,6 +62,7 @@ def test_list_says_what_helps_for_each_reason() -> None:
         for line in lines
     )
     assert any(line.startswith("text_too_long raise FRESHET_MAX_TEXT_CHARS") for line in lines)
+    assert "labeled-texts/0/3  text_too_long" in told.splitlines()
 
 
 @pytest.mark.usefixtures("held")
@@ -140,20 +142,21 @@ def test_counts_are_by_topic_and_reason() -> None:
     ]
 
 
-def test_addresses_are_whole_however_narrow_the_terminal_is() -> None:
-    headings = log_of([letter(123_456, b"x" * 30, reason="text_too_long")]).headings(Selection())
-    console = Console(width=60)
-    with console.capture() as shown:
-        console.print(newest_table(headings))
-    assert headings[0].origin in shown.get()
-    assert "text_too_long" in shown.get()
+@pytest.mark.parametrize("width", [10, 40, 80, 160])
+def test_addresses_are_whole_however_narrow_the_terminal_is(width: int) -> None:
+    [heading] = log_of([letter(123_456, b"", reason="text_too_long")]).headings(Selection())
+    place = "staging.labeled-texts/3/123999"
+    lines = list(newest_lines([replace(heading, redriven_to=place)], width=width))
+    assert lines[0] == f"{heading.origin}  text_too_long"
+    assert lines[-1].endswith(f" {place}")
+    assert all(len(line) <= width for line in lines[1:] if " " in line.strip())
 
 
 def test_what_strangers_wrote_reaches_no_terminal_as_it_is() -> None:
     nasty = letter(1, b"\x1b[2J[bold]", reason="a\x1b[31m\u202eb")
     log = log_of([nasty])
-    table = printed(newest_table(log.headings(Selection())))
-    assert r"a\x1b[31m\u202eb" in table
+    lines = newest_lines(log.headings(Selection()), width=80)
+    assert r"a\x1b[31m\u202eb" in "\n".join(lines)
     assert dict(content(log, nasty))[""] == r"\x1b[2J[bold]"
 
 

@@ -170,12 +170,20 @@ def test_the_summary_shows_books_versions_margin_and_places() -> None:
     assert "do not add up" not in told
 
 
-@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("width", [80, 130, 200])
 def test_no_figure_of_the_summary_is_cut(width: int) -> None:
     report = report_of(run_of_three_rounds())
+    slow = report.versions[0].model_copy(
+        update={"decision": Outcome.ROLLED_BACK, "freshness_seconds": 1234.5}
+    )
+    other = slow.model_copy(update={"task": "financial-sentiment", "version": 1000})
+    report = report.model_copy(update={"versions": [*report.versions, slow, other]})
     console = Console(width=width)
     with console.capture() as shown:
         console.print(summary(report, places={}, width=width))
     assert "\u2026" not in shown.get()
+    assert {f"Versions of {made.TASK}", "Versions of financial-sentiment"} <= {
+        line.strip() for line in shown.get().splitlines()
+    }
     for version in report.versions:
         assert version.test_accuracy is None or f"{version.test_accuracy:.3f}" in shown.get()

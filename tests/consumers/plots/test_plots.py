@@ -50,11 +50,19 @@ def test_a_curve_has_its_axes_named_and_its_lines_in_the_legend(tmp_path: Path) 
     assert {"T", "round", "accuracy", "new"} <= set(words(path))
 
 
-def test_a_single_step_stands_at_its_whole_number(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [0, 4, 40])
+def test_a_single_step_stands_alone_on_the_whole_scale(step: int, tmp_path: Path) -> None:
     path = tmp_path / "curve.svg"
-    plots.curves({"new": [0.5]}, path, title="T", at={"new": [4]})
-    assert "4" in words(path)
-    assert not {word for word in words(path) if re.fullmatch(r"4\.\d+|3\.\d+", word)}
+    lines = {"new": [float("nan"), 1.0], "old": [float("nan")] * 2}
+    plots.curves(lines, path, title="T", at={name: [step - 1, step] for name in lines})
+    marks = [word for word in words(path) if re.fullmatch(r"[\d.]+", word)]
+    assert marks == [str(step), "0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
+
+
+def test_steps_are_marked_at_whole_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "curve.svg"
+    plots.curves({"new": [0.25, 0.75]}, path, title="T", at={"new": [3, 4]})
+    assert words(path)[:2] == ["3", "4"]
 
 
 def test_a_line_without_values_is_not_in_the_legend(tmp_path: Path) -> None:
