@@ -41,7 +41,7 @@ def _versions(report: DemoReport, task: str, *, stages: Sequence[str]) -> Render
         pad_edge=False,
         collapse_padding=True,
     )
-    names = ("version", "kind", "before", "new holdout", "old holdout", "decision")
+    names = ("version", "kind", "preq.", "new holdout", "old holdout", "decision")
     for name in (*names, "fresh", *stages, "test"):
         table.add_column(name, no_wrap=True, justify="left" if name in names else "right")
     for version in report.versions:
