@@ -115,8 +115,8 @@ def forget(
                 progress("overtaken", attempt=attempt)
         if announcer is not None and entry is not None:
             unannounced = announcer.announce(entry, source=source)  # 2.
-    # A dry run has put nothing on the deny list.
-    owes = learner.owes_refresh(task, config, also=traces.tuned if dry_run else ())
+    # A dry run has put nothing on the deny list; what else did has these there already.
+    owes = learner.owes_refresh(task, config, also=traces.tuned)
     unasked = None
     if refresh and owes and not dry_run:
         unasked = _asked(settings, task, who=who, why=why)  # 3.

@@ -12,7 +12,6 @@ from consumers.demo.report import DemoReport, MarginReport, VersionReport
 
 COLOURS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
 
-
 WIDE = 130
 """Characters in a line from which the table has a column a stage of an update too."""
 
@@ -54,7 +53,7 @@ def _version(version: VersionReport, *, stages: Sequence[str]) -> tuple[str, ...
     colour = COLOURS.get(version.decision, "default")
     seconds = version.seconds.model_dump()
     return (
-        f"{version.version}",
+        str(version.version),
         version.kind,
         words.accuracy(version.prequential_accuracy),
         words.pair(version.new.champion, version.new.candidate),
