@@ -6,7 +6,7 @@ all three, on the same records and for as many epochs, AdamW with a linear decay
     ours          `model.fit` as a refresh runs it
     trainer       Trainer as it comes, with batches of 16: float32, batches in random order, the
                   dropout of the base model, no warm-up, one learning rate for encoder and head
-    trainer-best  Trainer at its best: bfloat16 where the hardware has it, batches of like lengths,
+    trainer-best  Trainer at its best: bfloat16 where it pays, batches of like lengths,
                   no dropout, the fused AdamW; warm-up, weight decay and a learning rate for the
                   head as ours (through Trainer's `optimizers`), so that it learns as well
 

@@ -22,8 +22,8 @@ from consumers.demo.headlines import generate_stream
 from model.config import EncoderConfig, FitConfig
 from model.encoder import Encoder
 from model.fit import fit_encoder
-from model.fit_model import has_bfloat16
 from model.head import LinearHead
+from model.precision import bfloat16_pays
 from model.trained_head import trained_head
 
 WARM_UP_RECORDS = 32
@@ -203,7 +203,7 @@ def _trainer_best(encoder: Encoder, task: Task, seed: int, say: Say) -> tuple[En
         dropout=0.0,
         optimiser=_two_rates,
         use_cpu=on_cpu,  # bf16 on a CPU is refused without it
-        bf16=has_bfloat16(encoder.device),
+        bf16=bfloat16_pays(encoder.device),
         train_sampling_strategy="group_by_length",
         warmup_steps=CONFIG.warmup_share,
     )

@@ -1,7 +1,6 @@
 """What a fit trains: the encoder's module with a softmax head beside it."""
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +8,8 @@ from torch import Tensor, nn
 from model.encoder import Encoder
 from model.head import LinearHead
 from model.methods.base import FitBatch
+from model.precision import Precision, bfloat16_pays
 from model.trained_head import trained_head
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class FitModel(nn.Module):
@@ -42,7 +40,7 @@ class FitModel(nn.Module):
         self.head = nn.Linear(encoder.dim, num_labels, device=encoder.device)
         self._scale = math.sqrt(encoder.dim)
         self._half = precision == "bfloat16" or (
-            precision == "auto" and has_bfloat16(encoder.device)
+            precision == "auto" and bfloat16_pays(encoder.device)
         )
         with torch.no_grad():
             for parameter in self.head.parameters():
@@ -71,10 +69,3 @@ class FitModel(nn.Module):
         """The head over plain features: the scale is part of its weight."""
         weight = self.head.weight.detach().cpu() * self._scale
         return trained_head(weight.numpy(), self.head.bias.detach().cpu().numpy())
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 matrices faster than float32 ones."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001

@@ -30,7 +30,7 @@ from model.backtest.stream import Stream, stream_of
 from model.config import TaskConfig
 from model.data import Record
 from model.encoder import Encoder
-from model.fit_model import has_bfloat16
+from model.precision import bfloat16_pays
 from model.transfer import average_accuracy, forgetting
 from schemas.labeled_text import LabeledText
 
@@ -44,8 +44,8 @@ class Classifier(nn.Module):
     """The pooled encoder with a linear classifier that grows with the labels.
 
     Its input is token ids (B, T), padded to the longest text of the stream, so that windows are
-    tensors; a batch is cut to its own longest text before it runs, in bfloat16 where the machine
-    has it, as in our fits.
+    tensors; a batch is cut to its own longest text before it runs, in bfloat16 where that
+    pays, as in our fits.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -53,7 +53,7 @@ class Classifier(nn.Module):
         self.encoder = encoder.module
         self.head = IncrementalClassifier(encoder.dim, initial_out_features=2)
         self._pad, self._scale = encoder.spec.pad_id, encoder.dim**0.5
-        self._half = has_bfloat16(encoder.device)
+        self._half = bfloat16_pays(encoder.device)
         self.sample_steps, self.forward_passes = 0, 0
 
     def forward(self, padded: Tensor) -> Tensor:
