@@ -22,7 +22,8 @@ $(UV):
 # The stamp is written last, so an interrupted sync is done again. Compiled here once, the large
 # libraries need not be compiled at the first start of every role.
 $(READY): pyproject.toml uv.lock | $(UV)
-	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --compile-bytecode --python .uv/bin/python
+	@echo "Installing the locked dependencies into .venv: a minute or two the first time."
+	UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --compile-bytecode --python .uv/bin/python
 	@touch $@
 
 setup: $(READY) ## Make the local environment with the locked dependencies

@@ -145,8 +145,8 @@ def refresh(
     with clean_errors():
         settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
         told, note = ask_for_refresh(settings, task, who=who, why=why)
-        typer.echo(told)
         tell_note(note)
+        typer.echo(told)
 
 
 @app.command(context_settings=_HANDED_ON)

@@ -87,14 +87,39 @@ def _json_lines(file: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | str]
 def _csv(
     file: IO[bytes], path: Path, columns: Columns
 ) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    text = (raw.decode("utf-8-sig" if at == 0 else "utf-8") for at, raw in enumerate(file))
-    reader = csv.DictReader(text, strict=True)
+    reader = csv.DictReader(_lines(file, path), strict=True)
     _check_columns(path, reader.fieldnames or (), columns)
-    for row in reader:
+    for row in _csv_rows(reader, path):
         if None in row or None in row.values():
             yield reader.line_num, "another number of fields than the header has"
         else:
             yield reader.line_num, {name: value or None for name, value in row.items()}
+
+
+def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
+    for line, raw in enumerate(file, start=1):
+        try:
+            yield raw.decode("utf-8-sig" if line == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DatasetError(
+                f"{path}: line {line} is not UTF-8: {error.reason} {raw[error.start : error.end]!r}"
+                "; save the file as UTF-8"
+            ) from error
+
+
+def _csv_rows(reader: "csv.DictReader[str]", path: Path) -> Iterator[dict[str | Any, str | Any]]:
+    while True:
+        begins = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise DatasetError(
+                f"{path}: the row that begins in line {begins} cannot be read: {error}; is a quote "
+                "opened there and not closed?"
+            ) from error
+        if row is None:
+            return
+        yield row
 
 
 def _parquet(
@@ -126,7 +151,10 @@ def _all_columns(columns: Columns) -> tuple[str, ...]:
 def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
     missing = [name for name in (columns.text, columns.label) if name not in names]
     if missing:
-        raise DatasetError(f"{path}: no column {' nor '.join(map(repr, missing))}; {_held(names)}")
+        raise DatasetError(
+            f"{path}: no column {' nor '.join(map(repr, missing))}; {_held(names)}; --text-column "
+            "and --label-column name others"
+        )
 
 
 def _held(names: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ def list_letters(
     json: Json = False,
     bootstrap_servers: Servers = None,
 ) -> None:
-    """List what was refused, each record once: counts by reason, and the newest one by one."""
+    """List what was refused, each record once: counts by reason, then the newest, oldest first."""
     chosen = _selection(topic, task, reason, since)
     with _opened(settings_of(bootstrap_servers=bootstrap_servers)) as log:
         headings = log.headings(chosen)

@@ -124,4 +124,6 @@ def _versions(sequences: Sequence[int]) -> str:
         else:
             runs.append([number])
     named = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
-    return f"versions {', '.join(named)}" if named else "no version"
+    if not named:
+        return "no version"
+    return f"{'version' if len(sequences) == 1 else 'versions'} {', '.join(named)}"

@@ -42,11 +42,11 @@ def pause(
     """
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
     note = give_command(settings, Action.PAUSE, task, who=who, why=why)
+    tell_note(note)
     typer.echo(
         f'{task}: paused; its windows wait until `freshet resume {task} --why "..."`, '
         "serving goes on"
     )
-    tell_note(note)
 
 
 @app.command()
@@ -61,5 +61,5 @@ def resume(
     """Learn a paused task again, from the windows that wait."""
     settings = settings_of(config=config, bootstrap_servers=bootstrap_servers)
     note = give_command(settings, Action.RESUME, task, who=who, why=why)
-    typer.echo(f"{task}: resumed; what waits is learned now")
     tell_note(note)
+    typer.echo(f"{task}: resumed; what waits is learned now")

@@ -14,7 +14,10 @@ from model.lineage import Lineage
 from model.lineage_entry import EncoderRef, LineageEntry
 from schemas.evaluation import Outcome
 
-TRACE = "its encoder may have been tuned on what is denied: `freshet forget --refresh` mends that"
+TRACE = (
+    "its encoder may have been tuned on what is denied: "
+    "`freshet forget TASK --refresh --who ... --why ...` mends that"
+)
 """Of a version whose encoder descends from such a refresh."""
 
 

@@ -8,7 +8,10 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from consumers.progress import STAGES
+from consumers.progress import STAGES, in_words
+
+QUIET_SECONDS = 30.0
+"""After so long without a line, a step of what a plan does is one."""
 
 
 class Display:
@@ -26,7 +29,7 @@ class Display:
         self._console = console
         self._records = records
         self._clock = clock
-        self._began = clock()
+        self._began = self._told_at = clock()
         self._name = ""
         self._bar: TaskID | None = None
         self._bars = Progress(
@@ -68,6 +71,8 @@ class Display:
         if stage == "window":
             self._window(**fields)
         elif self._bar is not None and stage in STAGES:
+            if self._clock() - self._told_at >= QUIET_SECONDS:
+                self._line(in_words(stage, fields))
             step = f" {fields['step']}/{fields['steps']}" if stage == "fitting" else ""
             self._bars.update(self._bar, doing=STAGES[stage] + step)
 
@@ -78,6 +83,7 @@ class Display:
         self._line(f"{records}/{self._records} records, {told}")
 
     def _line(self, text: str) -> None:
+        self._told_at = self._clock()
         if not self._console.is_terminal:
-            elapsed = self._clock() - self._began
+            elapsed = self._told_at - self._began
             self._console.print(f"{self._name}: {text} ({elapsed:.0f} s)", highlight=False)

@@ -16,8 +16,8 @@ clients' own default is five minutes."""
 def no_broker(settings: Settings, error: Exception) -> str:
     """What to say where none answers."""
     return (
-        f"no broker answers at {settings.bootstrap_servers} (KAFKA_BOOTSTRAP_SERVERS or "
-        f"--bootstrap-servers names another): {error}"
+        f"no broker answers at {settings.bootstrap_servers} (FRESHET_BOOTSTRAP_SERVERS, "
+        f"KAFKA_BOOTSTRAP_SERVERS or --bootstrap-servers names another): {error}"
     )
 
 

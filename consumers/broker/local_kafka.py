@@ -1,7 +1,6 @@
 """A single-node Apache Kafka (KRaft) on this machine, started and stopped by the project."""
 
 import contextlib
-import fcntl
 import os
 import random
 import shutil
@@ -21,6 +20,7 @@ from kafka.errors import KafkaError
 from consumers.broker.errors import BrokerError
 from consumers.broker.jars import fetch_jars, missing_tools
 from consumers.broker.properties import server_properties
+from consumers.file_lock import held
 from consumers.guard import signal_group, start_guarded, stop_guarded
 
 DEFAULT_CACHE = Path("~/.cache/freshet")
@@ -192,13 +192,9 @@ class LocalKafka:
         """Keep other processes from using the folder, until this one ends or stops its broker."""
         if self._lock is not None:
             return
-        lock = (self.folder / ".lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise BrokerError(f"another broker runs on {self.folder}") from error
-        self._lock = lock
+        self._lock = held(self.folder / ".lock")
+        if self._lock is None:
+            raise BrokerError(f"another broker runs on {self.folder}")
 
     def _write_properties(self) -> None:
         text = server_properties(

@@ -4,8 +4,8 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from consumers.demo.session import POLL_SECONDS, DemoSession
 from consumers.demo.state import DemoState
 from consumers.demo.summary import summary
 from consumers.demo.watch import LogTail, TopicWatch
+from consumers.file_lock import held
 from consumers.footprint import PeakMemory
 from consumers.processes import ProcessGroup
 from consumers.produce import Pace, TextProducer
@@ -69,12 +70,12 @@ def run_demo(
     began = time.monotonic()
     console = opened_console(highlight=False)
     tell = _teller(console)
-    with sigterm_unwinds():
+    with sigterm_unwinds(), ExitStack() as stack:
         # 1.
         plan = make_plan(options)
         for complaint in plan.complaints:
             tell(complaint)
-        out = _fresh_folder(options.out)
+        out = stack.enter_context(_fresh_folder(options.out))
         write_tasks_file(out / "tasks.yaml", settings.tasks_file, options)
         # 2.
         streamed = _stream(
@@ -91,9 +92,9 @@ def run_demo(
             peak_memory_bytes=streamed.peak_memory_bytes,
             seconds=time.monotonic() - began,
         )
-    target = (options.report or out / REPORT).resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        target = (options.report or out / REPORT).resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     store = out / "store"
     places: dict[str, Path | str] = {
         "report": target,
@@ -201,23 +202,26 @@ def _environment(inside: Settings) -> dict[str, str]:
     return {f"FRESHET_{name.upper()}": str(getattr(inside, name)) for name in names}
 
 
-def _fresh_folder(folder: Path) -> Path:
-    """The folder, empty; only what a demo made is removed.
+@contextmanager
+def _fresh_folder(folder: Path) -> Iterator[Path]:
+    """The folder, empty, and this run's alone; only what a demo made is removed.
 
     Raises:
-        ConfigError: it holds something else.
+        ConfigError: it holds something else, or another demo runs in it.
     """
     folder = folder.absolute()
-    if folder.exists() and not (folder.is_dir() and (folder / MARK).exists()):
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise ConfigError(f"{folder} holds something that no demo made; choose another --out")
-    elif folder.exists():
+    foreign = folder.exists() and not (folder / MARK).exists()
+    if foreign and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} holds something that no demo made; choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = held(folder / MARK)
+    if lock is None:
+        raise ConfigError(f"another demo runs in {folder}; choose another --out")
+    with lock:
         for name in ("kafka", "logs", "store"):
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / REPORT).unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).touch()
-    return folder
+        yield folder
 
 
 def _teller(console: Console) -> Callable[[str], None]:

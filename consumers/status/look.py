@@ -15,6 +15,7 @@ from consumers.status.topics import (
     first_texts,
     gathered,
     paused,
+    refreshes_asked,
     waiting,
     windows_waiting,
 )
@@ -93,15 +94,16 @@ def _with_broker(
     open_now = gathered(
         peek, reads_from["windows"], settings=settings, windows=windows, through=through
     )
-    held, answers = paused(peek), answering(peek)
+    held, answers, asked = paused(peek), answering(peek), refreshes_asked(peek)
     known = {task.task: task for task in status.tasks}
     names = {*known, *settings.tasks_file.tasks, *windows, *open_now, *held, *answers}
     tasks = [
-        known.get(name, Task(task=name)).model_copy(
+        (task := known.get(name, Task(task=name))).model_copy(
             update={
                 "gathered": open_now.get(name),
                 "waiting": waiting(windows[name]) if name in windows else None,
                 "paused": held.get(name),
+                "refresh_asked": still_asked(asked.get(name), task),
                 "answers": _answers(answers.get(name)),
             }
         )
@@ -115,6 +117,12 @@ def _with_broker(
             "dead_letters": dead_letters(peek, settings, since),
         }
     )
+
+
+def still_asked(asked: datetime | None, task: Task) -> datetime | None:
+    """As the train role has it: any refresh that ended since has settled it."""
+    settled = asked is None or (task.refreshed_on is not None and task.refreshed_on >= asked)
+    return None if settled else asked
 
 
 def _answers(found: Answering | None) -> Answers | None:

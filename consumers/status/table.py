@@ -13,6 +13,7 @@ from consumers.status.lineages import IN_HAND_FOR
 from consumers.status.wrong import told
 
 NOTHING_WAITS = "no window"
+REFRESH_ASKED = "refresh asked"
 
 
 def drawn(status: Status) -> RenderableType:
@@ -81,15 +82,14 @@ def _waits(task: Task, now: datetime) -> str:
 
 
 def training(task: Task, now: datetime) -> str:
-    """What the train role does with a task, as far as that can be seen from outside.
-
-    A fit shows once it writes: before that, one by command looks as if nothing were to be done.
-    """
+    """What the train role does with a task, as far as that can be seen from outside."""
     if task.attempt is not None and now - task.attempt.since < IN_HAND_FOR:
         return f"writes {int(task.attempt.name.split('-')[0])}"
     if task.paused is not None:
         return "paused"
-    return "has work" if task.waiting is not None else NOTHING_WAITS
+    if task.waiting is not None:
+        return "has work"
+    return NOTHING_WAITS if task.refresh_asked is None else REFRESH_ASKED
 
 
 def _roles(status: Status) -> Table:
@@ -105,13 +105,17 @@ def _does(group: Group, status: Status) -> str:
         return "does not run"
     if group.role == "windows":
         held = [task.gathered.records for task in status.tasks if task.gathered]
-        return f"gathers {sum(held)} records" if held else "waits for records"
+        records = "1 record" if sum(held) == 1 else f"{sum(held)} records"
+        return f"gathers {records}" if held else "waits for records"
     if group.role == "serve":
         answers = [f"{t.task} by {t.answers.version}" for t in status.tasks if t.answers]
         if answers:
             return f"answered {', '.join(answers)}"
         waits = group.lag and any(task.serves is None for task in status.tasks)
         return "waits for a first version" if waits else "waits for texts"
-    rests = (NOTHING_WAITS, "paused")
-    busy = [task.task for task in status.tasks if training(task, status.at) not in rests]
-    return f"learns {', '.join(busy)}" if busy else "no window waits"
+    doing = {task.task: training(task, status.at) for task in status.tasks}
+    rests = (NOTHING_WAITS, REFRESH_ASKED, "paused")
+    if busy := [task for task, what in doing.items() if what not in rests]:
+        return f"learns {', '.join(busy)}"
+    asked = [task for task, what in doing.items() if what == REFRESH_ASKED]
+    return f"is asked for a refresh of {', '.join(asked)}" if asked else "no window waits"

@@ -13,7 +13,7 @@ from consumers.records import BadRecordError, appended_at, parse_text, valid_lab
 from consumers.settings import Settings
 from consumers.status.facts import Gathered, HeldText, Pause, Waiting
 from consumers.training.pauses import Pauses
-from schemas.control import Command
+from schemas.control import Action, Command
 from schemas.dead_letter import DeadLetter
 from schemas.topics import (
     CONTROL,
@@ -120,6 +120,15 @@ def paused(peek: Peek) -> dict[str, Pause]:
     return {
         task: Pause(who=given.command.who, why=given.command.why, since=given.given_at)
         for task, given in pauses.by_task().items()
+    }
+
+
+def refreshes_asked(peek: Peek) -> dict[str, datetime]:
+    """When a refresh of each task was asked for last."""
+    return {
+        given.task: given.given_at
+        for given in _commands(peek)
+        if given.command.action in (Action.REFRESH, Action.FORGET)
     }
 
 

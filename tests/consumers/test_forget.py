@@ -129,7 +129,7 @@ def test_an_encoder_that_no_longer_serves_needs_no_refresh(loop: Loop) -> None:
 
     for arguments in (["--dry-run"], ["--dry-run", "--refresh"], ["--refresh"]):
         shown = run(loop, TASK, "--id", record_id, *arguments)
-        assert "(of versions 2)" in shown
+        assert "(of version 2)" in shown
         assert "from before" not in shown, "nothing to mend"
         assert ("no refresh: the encoder that serves" in shown) == ("--refresh" in arguments)
 

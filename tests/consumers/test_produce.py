@@ -135,9 +135,10 @@ def read(settings: Settings, topic: Topic) -> list[tuple[bytes, bytes]]:
 def test_a_file_is_produced_and_its_windows_closed(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "moods.jsonl"
     rows = [{"text": f"text {n}", "label": "good"} for n in range(50)]
-    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    path.write_text("\n".join([*map(json.dumps, rows), "nope"]), encoding="utf-8")
     told = produce_dataset(load_dataset(path), settings, rate=None, limit=40, close=True)
     assert told.startswith("40 records of moods acknowledged")
+    assert "; 1 rows could not be used; asked for" in told
     sent = read(settings, LABELED_TEXTS)
     assert len(sent) == 40
     assert {key for key, _ in sent} == {b"moods"}

@@ -32,3 +32,18 @@ def test_on_a_terminal_there_is_a_bar_a_plan() -> None:
 
     assert "200/200 records" in told
     assert "average accuracy 0.800" in told
+
+
+def test_a_long_fit_is_told_now_and_then() -> None:
+    out, seconds = io.StringIO(), iter([0.0, 0.0, 0.0, 10.0, 40.0, 40.0, 50.0, 60.0])
+    console = Console(file=out, width=100)
+    with Display(console, records=200, clock=lambda: next(seconds)) as display:
+        display.begin("joint")
+        for step in (1, 2, 3):
+            display("fitting", step=step, steps=9, loss=0.5)
+        display.end("average accuracy 0.800")
+    assert out.getvalue().splitlines() == [
+        "joint: begins (0 s)",
+        "joint: fitting the encoder, step 2 of 9 (40 s)",
+        "joint: average accuracy 0.800 (60 s)",
+    ]

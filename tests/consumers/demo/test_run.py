@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from consumers.demo.plan import DemoOptions
-from consumers.demo.run import MARK, run_demo
+from consumers.demo.run import MARK, _fresh_folder, run_demo
 from consumers.processes import RoleFailedError
 from consumers.settings import Settings
+from model.errors import ConfigError
 from tests.model.tiny_onnx import LABELS, WORDS
 from tests.waiting import becomes
 
@@ -135,14 +136,20 @@ def test_an_interrupted_run_leaves_no_process(
 
 
 def test_what_an_earlier_demo_left_is_replaced_and_nothing_else(tmp_path: Path) -> None:
-    from consumers.demo.run import _fresh_folder
+    with _fresh_folder(tmp_path / "out") as out:
+        (out / "store").mkdir()
+        (out / "store" / "old").touch()
+        (out / "report.json").touch()
+        (out / "notes.txt").touch()
+    with _fresh_folder(out):
+        assert not (out / "store").exists()
+        assert not (out / "report.json").exists(), "the next report may be written elsewhere"
+        assert (out / "notes.txt").exists()
 
-    out = _fresh_folder(tmp_path / "out")
-    (out / "store").mkdir()
-    (out / "store" / "old").touch()
-    (out / "report.json").touch()
-    (out / "notes.txt").touch()
-    _fresh_folder(out)
-    assert not (out / "store").exists()
-    assert not (out / "report.json").exists(), "the next report may be written elsewhere"
-    assert (out / "notes.txt").exists()
+
+def test_a_folder_belongs_to_one_demo_at_a_time(tmp_path: Path) -> None:
+    with _fresh_folder(tmp_path / "out") as out:
+        (out / "store").mkdir()
+        with pytest.raises(ConfigError, match="another demo runs in"), _fresh_folder(out):
+            pass
+        assert (out / "store").exists()

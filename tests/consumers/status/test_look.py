@@ -8,7 +8,8 @@ import pytest
 from consumers.peek import BrokerSilentError
 from consumers.settings import Settings
 from consumers.status import look as looking
-from consumers.status.look import look
+from consumers.status.facts import Task
+from consumers.status.look import look, still_asked
 from consumers.status.wrong import Limits
 from model.artifacts import ArtifactStore
 from tests.model.loop import TASK, Loop, stream
@@ -37,3 +38,18 @@ def test_a_damaged_lineage_hides_no_other_task(
     assert (damage.what, damage.where) == ("lineage_damaged", "0")
     assert "00000000.json is not a lineage entry" in damage.detail
     assert silent.what == "broker_silent"
+
+
+@pytest.mark.parametrize(
+    ("refreshed", "asked", "still"),
+    [(None, None, False), (None, 1, True), (1, 2, True), (2, 1, False)],
+)
+def test_a_refresh_that_ended_since_settles_the_one_that_was_asked_for(
+    refreshed: int | None, asked: int | None, still: bool
+) -> None:
+    def day(number: int | None) -> datetime | None:
+        return None if number is None else datetime(2026, 1, number, tzinfo=UTC)
+
+    found = still_asked(day(asked), Task(task=TASK, refreshed_on=day(refreshed)))
+
+    assert found == (day(asked) if still else None)

@@ -10,7 +10,8 @@ from consumers.dead_letters import dead_letter_of
 from consumers.peek import Peek
 from consumers.settings import Settings
 from consumers.status import topics
-from consumers.status.topics import dead_letters
+from consumers.status.topics import dead_letters, refreshes_asked
+from schemas.control import Action, Command
 from schemas.topics import Topic
 from tests.consumers.raw import raw
 
@@ -34,6 +35,20 @@ class OneTopic:
     def records(self, topic: Topic, first: Mapping[int, int], *, most: int) -> Iterator[Any]:
         if topic.name == DEAD:
             yield from self.records_[first[0] : first[0] + most]
+
+
+class Commands:
+    """A `Peek` at commands, a minute apart."""
+
+    def __init__(self, *commands: Command) -> None:
+        self.commands = commands
+
+    def starts(self, _topic: Topic) -> dict[int, int]:
+        return {0: 0}
+
+    def records(self, _topic: Topic, _first: Mapping[int, int], *, most: int) -> Iterator[Any]:
+        for minute, command in enumerate(self.commands[:most]):
+            yield raw(command.encode(), topic="control", offset=minute, timestamp=minute * 60_000)
 
 
 def letter(offset: int) -> bytes:
@@ -62,3 +77,28 @@ def test_letters_behind_those_that_are_looked_at_count_one_by_one(
     monkeypatch.setattr(topics, "MOST_LOOKED_AT", 2)
 
     assert counted(OneTopic(letter(0), letter(1), letter(1), letter(2), letter(2), since=1)) == 3
+
+
+def test_the_last_refresh_that_was_asked_for_counts() -> None:
+    held = Commands(
+        *(
+            Command(
+                command_id=f"{action} {task}",
+                action=action,
+                task=task,
+                who="ops",
+                why="a",
+                given_at=NOW,
+            )
+            for action, task in (
+                (Action.REFRESH, "mail"),
+                (Action.FORGET, "mail"),
+                (Action.PAUSE, "news"),
+                (Action.RESUME, "mail"),
+            )
+        )
+    )
+
+    found = refreshes_asked(cast("Peek", held))
+
+    assert found == {"mail": datetime(1970, 1, 1, 0, 1, tzinfo=UTC)}

@@ -95,7 +95,7 @@ def test_an_encoder_that_knows_what_was_to_be_forgotten_is_wrong() -> None:
     [found] = wrong(a_status(a_task(forgotten_in_encoder=True)))
 
     assert found.what == "forgotten_in_encoder"
-    assert "freshet forget --refresh" in found.detail
+    assert "freshet forget TASK --refresh" in found.detail
 
 
 @pytest.mark.parametrize(
