@@ -88,8 +88,7 @@ def _csv(
     file: IO[bytes], path: Path, columns: Columns
 ) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     reader = csv.DictReader(_lines(file, path), strict=True)
-    _check_columns(path, reader.fieldnames or (), columns)
-    for row in _csv_rows(reader, path):
+    for row in _csv_rows(reader, path, columns):
         if None in row or None in row.values():
             yield reader.line_num, "another number of fields than the header has"
         else:
@@ -102,24 +101,31 @@ def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
             yield raw.decode("utf-8-sig" if line == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise DatasetError(
-                f"{path}: line {line} is not UTF-8: {error.reason} {raw[error.start : error.end]!r}"
+                f"{path}: line {line} is not UTF-8: {error.reason} "
+                f"{error.object[error.start : error.end]!r}"
                 "; save the file as UTF-8"
             ) from error
 
 
-def _csv_rows(reader: "csv.DictReader[str]", path: Path) -> Iterator[dict[str | Any, str | Any]]:
-    while True:
-        begins = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise DatasetError(
-                f"{path}: the row that begins in line {begins} cannot be read: {error}; is a quote "
-                "opened there and not closed?"
-            ) from error
-        if row is None:
-            return
-        yield row
+def _csv_rows(
+    reader: "csv.DictReader[str]", path: Path, columns: Columns
+) -> Iterator[dict[str | Any, str | Any]]:
+    after = 0
+    try:
+        _check_columns(path, reader.fieldnames or (), columns)
+        after = reader.line_num
+        for row in reader:
+            yield row
+            after = reader.line_num
+    except csv.Error as error:
+        raise DatasetError(
+            f"{path}: what follows line {after} is no CSV: {error}{_hint(error)}"
+        ) from error
+
+
+def _hint(error: csv.Error) -> str:
+    quoted = "unexpected end of data" in str(error) or "expected after" in str(error)
+    return "; is a quote opened there and not closed?" if quoted else ""
 
 
 def _parquet(
@@ -151,10 +157,7 @@ def _all_columns(columns: Columns) -> tuple[str, ...]:
 def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
     missing = [name for name in (columns.text, columns.label) if name not in names]
     if missing:
-        raise DatasetError(
-            f"{path}: no column {' nor '.join(map(repr, missing))}; {_held(names)}; --text-column "
-            "and --label-column name others"
-        )
+        raise DatasetError(f"{path}: no column {' nor '.join(map(repr, missing))}; {_held(names)}")
 
 
 def _held(names: Sequence[str]) -> str:
@@ -162,5 +165,6 @@ def _held(names: Sequence[str]) -> str:
     if not any(names):
         return "it is empty"
     other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
-    hint = "" if other is None else f" (columns must have commas between, not {other!r})"
-    return f"it has {', '.join(names)}{hint}"
+    if other is not None:
+        return f"it has {names[0]} (columns must have commas between, not {other!r})"
+    return f"it has {', '.join(names)}; --text-column and --label-column name others"

@@ -1,14 +1,19 @@
-"""Keeps a folder to one process, by a lock on a file in it."""
+"""Keeps a folder to one owner, by a lock on a file in it."""
 
 import fcntl
 from pathlib import Path
 from typing import IO
 
+from model.errors import ConfigError
 
-def held(file: Path) -> IO[str] | None:
-    """Make the file if it is missing and hold it; None where another process holds it.
 
-    It is held until what is returned is closed, or the process ends, however that comes.
+def try_lock(file: Path) -> IO[str] | None:
+    """Lock a file, which is made if it is missing; None where it is locked already.
+
+    The lock lasts until what is returned is closed, or the process ends, however that comes.
+
+    Raises:
+        ConfigError: its file system knows no locks.
     """
     lock = file.open("a")
     try:
@@ -16,4 +21,8 @@ def held(file: Path) -> IO[str] | None:
     except BlockingIOError:
         lock.close()
         return None
+    except OSError as error:
+        lock.close()
+        msg = f"{file} cannot be locked: {error.strerror}; choose a folder on another disk"
+        raise ConfigError(msg) from error
     return lock

@@ -222,7 +222,7 @@ def produce_dataset(
         for task in tasks if close else ():
             producer.send_close(task, why=f"end of {dataset.path.name}")
     closed = "; asked for their open windows to close" if close else ""
-    bad = f"; {len(dataset.bad)} rows could not be used" if dataset.bad else ""
+    bad = f"; rows of the file that could not be used: {len(dataset.bad)}" if dataset.bad else ""
     return (
         f"{sent} records of {', '.join(tasks)} acknowledged in {elapsed:.1f} s"
         f" ({sent / max(elapsed, 1e-9):.0f}/s){bad}{closed}"

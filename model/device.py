@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from model.environment import Environment
 from model.errors import ConfigError
 from model.onnx_session import Device
+from model.precision import bfloat16_pays
 
 _COMPUTING = ("numpy", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
@@ -67,6 +68,7 @@ def environment_of(device: torch.device) -> Environment:
         blas_threads=max((pool["num_threads"] for pool in blas), default=0),
         blas=", ".join(sorted(name.strip() for name in named)),
         processor=f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        precision="bfloat16" if bfloat16_pays(device) else "float32",
         versions=_versions(),
     )
 

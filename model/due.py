@@ -26,15 +26,6 @@ def can_refresh(state: TaskState) -> bool:
     return state.tip is not None and len(state.labels) >= 2
 
 
-def command_stands(tip: LineageEntry | None, *, given_at: datetime) -> bool:
-    """Whether a refresh that was commanded at this time is still to be done.
-
-    Any refresh that ended since has settled it, whatever came of it: so a command that is read
-    again after a restart is obeyed once. `refresh.enabled` does not matter: a person asks.
-    """
-    return tip is None or tip.refreshed_on is None or tip.refreshed_on < given_at
-
-
 def plan_after(tip: LineageEntry | None) -> Plan:
     """The plan that holds after an entry; entries of earlier versions have none."""
     if tip is None:

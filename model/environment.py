@@ -4,7 +4,7 @@ It is written into every entry, so that whoever rebuilds a version can say what 
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +26,8 @@ class Environment(BaseModel):
     """That library, its version and its kernels."""
     processor: str
     """The machine's architecture and the widest instructions that torch uses."""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """In which a fit multiplies matrices where its config leaves that to the hardware."""
     versions: Mapping[str, str]
     """Of Python and of the libraries that compute, by name."""
 

@@ -1,5 +1,6 @@
 """What a lineage says of one round: what it read, decided and left, and where its files are."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -191,3 +192,12 @@ class LineageEntry(_Part):
     def outcome(self) -> Outcome:
         """How the round ended."""
         return self.evaluation.outcome
+
+
+def command_stands(tip: LineageEntry | None, *, given_at: datetime) -> bool:
+    """Whether a refresh that was commanded at this time is still to be done.
+
+    Any refresh that ended since has settled it, whatever came of it: so a command that is read
+    again after a restart is obeyed once. `refresh.enabled` does not matter: a person asks.
+    """
+    return tip is None or tip.refreshed_on is None or tip.refreshed_on < given_at

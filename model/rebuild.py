@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.config import TaskConfig
 from model.data import Log, Progress, Record
 from model.denied import DenyList
 from model.device import threads_as_in
@@ -97,7 +98,7 @@ def rebuild(
     )
     with threads_as_in(recorded.environment, threads=threads):  # 2.
         _check_parent(learner, recorded)
-        made = _again(learner, recorded, _LogOfThen(log, recorded))
+        made = _again(learner, recorded, _config_of(recorded), _LogOfThen(log, recorded))
     return Rebuilt(  # 3.
         recorded=recorded,
         made=made,
@@ -140,8 +141,17 @@ def _check_parent(learner: Learner, recorded: LineageEntry) -> None:
         raise RebuildRefusedError(msg)
 
 
-def _again(learner: Learner, recorded: LineageEntry, log: Log) -> LineageEntry:
-    task, config = recorded.task, recorded.config
+def _config_of(recorded: LineageEntry) -> TaskConfig:
+    """The recorded configuration, in the precision that the hardware of then preferred."""
+    config, then = recorded.config, recorded.environment
+    if then is None or then.precision is None or config.fit.precision != "auto":
+        return config
+    fit = config.fit.model_copy(update={"precision": then.precision})
+    return config.model_copy(update={"fit": fit})
+
+
+def _again(learner: Learner, recorded: LineageEntry, config: TaskConfig, log: Log) -> LineageEntry:
+    task = recorded.task
     if recorded.rollback is not None:
         taken_back = recorded.rollback
         return learner.rollback(

@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from consumers.broker.errors import BrokerError
 from consumers.broker.jars import fetch_jars, missing_tools
 from consumers.broker.properties import server_properties
-from consumers.file_lock import held
+from consumers.file_lock import try_lock
 from consumers.guard import signal_group, start_guarded, stop_guarded
 
 DEFAULT_CACHE = Path("~/.cache/freshet")
@@ -192,7 +192,7 @@ class LocalKafka:
         """Keep other processes from using the folder, until this one ends or stops its broker."""
         if self._lock is not None:
             return
-        self._lock = held(self.folder / ".lock")
+        self._lock = try_lock(self.folder / ".lock")
         if self._lock is None:
             raise BrokerError(f"another broker runs on {self.folder}")
 

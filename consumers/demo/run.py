@@ -23,7 +23,7 @@ from consumers.demo.session import POLL_SECONDS, DemoSession
 from consumers.demo.state import DemoState
 from consumers.demo.summary import summary
 from consumers.demo.watch import LogTail, TopicWatch
-from consumers.file_lock import held
+from consumers.file_lock import try_lock
 from consumers.footprint import PeakMemory
 from consumers.processes import ProcessGroup
 from consumers.produce import Pace, TextProducer
@@ -214,7 +214,7 @@ def _fresh_folder(folder: Path) -> Iterator[Path]:
     if foreign and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} holds something that no demo made; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
-    lock = held(folder / MARK)
+    lock = try_lock(folder / MARK)
     if lock is None:
         raise ConfigError(f"another demo runs in {folder}; choose another --out")
     with lock:

@@ -89,10 +89,9 @@ class Task(_Fact):
     forgotten_in_encoder: bool = False
     """Whether the encoder that serves may have been tuned on what is denied."""
     attempt: Attempt | None = None
-    refreshed_on: AwareDatetime | None = None
-    """When the last refresh ended, whatever came of it."""
     refresh_asked: AwareDatetime | None = None
-    """When somebody asked for a refresh that has not ended yet."""
+    """When somebody asked for a refresh that is still to be done; None too where the lineage cannot
+    tell."""
     gathered: Gathered | None = None
     waiting: Waiting | None = None
     paused: Pause | None = None

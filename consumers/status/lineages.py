@@ -40,7 +40,6 @@ def lineage_of(store: ArtifactStore, task: str) -> tuple[Task, LineageEntry | No
         rejected_in_a_row=_rejected_in_a_row(lineage, tip),
         forgotten_in_encoder=clean_start(lineage, tip) is not None,
         attempt=attempt,
-        refreshed_on=tip.refreshed_on,
     ), tip
 
 

@@ -1,5 +1,6 @@
 """Looks at broker and store, once."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from consumers.status.facts import Answers, Status, Task, Wrong
 from consumers.status.groups import groups_of
 from consumers.status.lineages import lineage_of
 from consumers.status.topics import (
-    Through,
+    commands_given,
     dead_letters,
     first_texts,
     gathered,
@@ -23,8 +24,11 @@ from consumers.status.wrong import Limits, what_is_wrong
 from model.artifacts import ArtifactStore, NoFolderError
 from model.errors import FreshetError, RejectError
 from model.lineage import Lineage
-from model.lineage_entry import LineageEntry
+from model.lineage_entry import LineageEntry, command_stands
 from schemas.topics import TOPICS
+
+Tips = Mapping[str, LineageEntry | None]
+"""The last entry of each lineage that could be read."""
 
 
 def look(settings: Settings, *, now: datetime, since: datetime, limits: Limits) -> Status:
@@ -42,10 +46,10 @@ def look(settings: Settings, *, now: datetime, since: datetime, limits: Limits) 
         store=settings.store,
         dead_letters_since=since,
     )
-    status, through = _with_store(status, settings)
+    status, tips = _with_store(status, settings)
     try:
         with Peek(settings) as peek:
-            status = _with_broker(status, peek, settings, through, since)
+            status = _with_broker(status, peek, settings, tips, since)
     except BrokerSilentError as error:
         status = _faulty(status, Wrong(what="broker_silent", where="broker", detail=str(error)))
     return status.model_copy(
@@ -53,8 +57,9 @@ def look(settings: Settings, *, now: datetime, since: datetime, limits: Limits) 
     )
 
 
-def _with_store(status: Status, settings: Settings) -> tuple[Status, Through]:
-    tasks, through = [], {}
+def _with_store(status: Status, settings: Settings) -> tuple[Status, Tips]:
+    tasks: list[Task] = []
+    tips: dict[str, LineageEntry | None] = {}
     try:
         store = ArtifactStore(settings.store, must_exist=True)
     except NoFolderError:  # nothing was learned yet
@@ -69,10 +74,10 @@ def _with_store(status: Status, settings: Settings) -> tuple[Status, Through]:
                 damage = Wrong(what="lineage_damaged", where=name, detail=str(error))
                 status = _faulty(status, damage)
             tasks.append(task)
-            through[name] = tip.trained_through if tip else {}
+            tips[name] = tip
     except FreshetError as error:
         status = _faulty(status, Wrong(what="store_silent", where="store", detail=str(error)))
-    return status.model_copy(update={"tasks": tuple(tasks)}), through
+    return status.model_copy(update={"tasks": tuple(tasks)}), tips
 
 
 def _last_of(store: ArtifactStore, name: str) -> tuple[Task, LineageEntry | None]:
@@ -84,26 +89,28 @@ def _last_of(store: ArtifactStore, name: str) -> tuple[Task, LineageEntry | None
 
 
 def _with_broker(
-    status: Status, peek: Peek, settings: Settings, through: Through, since: datetime
+    status: Status, peek: Peek, settings: Settings, tips: Tips, since: datetime
 ) -> Status:
     missing = tuple(settings.topic(topic.name) for topic in TOPICS if not peek.is_there(topic))
     if missing:  # nothing else can be told: the roles do not start without them
         return status.model_copy(update={"missing_topics": missing})
     groups, reads_from = groups_of(settings, peek)
+    through = {name: tip.trained_through if tip else {} for name, tip in tips.items()}
     windows = windows_waiting(peek, reads_from["train"], through)
     open_now = gathered(
         peek, reads_from["windows"], settings=settings, windows=windows, through=through
     )
-    held, answers, asked = paused(peek), answering(peek), refreshes_asked(peek)
+    commands, answers = commands_given(peek), answering(peek)
+    held, asked = paused(commands), refreshes_asked(commands)
     known = {task.task: task for task in status.tasks}
     names = {*known, *settings.tasks_file.tasks, *windows, *open_now, *held, *answers}
     tasks = [
-        (task := known.get(name, Task(task=name))).model_copy(
+        known.get(name, Task(task=name)).model_copy(
             update={
                 "gathered": open_now.get(name),
                 "waiting": waiting(windows[name]) if name in windows else None,
                 "paused": held.get(name),
-                "refresh_asked": still_asked(asked.get(name), task),
+                "refresh_asked": _still_asked(asked, name, tips),
                 "answers": _answers(answers.get(name)),
             }
         )
@@ -119,10 +126,10 @@ def _with_broker(
     )
 
 
-def still_asked(asked: datetime | None, task: Task) -> datetime | None:
-    """As the train role has it: any refresh that ended since has settled it."""
-    settled = asked is None or (task.refreshed_on is not None and task.refreshed_on >= asked)
-    return None if settled else asked
+def _still_asked(asked: Mapping[str, datetime], name: str, tips: Tips) -> datetime | None:
+    """When a refresh was asked for that the lineage does not have."""
+    tip, given_at = tips.get(name), asked.get(name)
+    return given_at if tip and given_at and command_stands(tip, given_at=given_at) else None
 
 
 def _answers(found: Answering | None) -> Answers | None:

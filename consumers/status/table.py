@@ -82,7 +82,10 @@ def _waits(task: Task, now: datetime) -> str:
 
 
 def training(task: Task, now: datetime) -> str:
-    """What the train role does with a task, as far as that can be seen from outside."""
+    """What the train role does with a task, as far as that can be seen from outside.
+
+    A refresh that is due, and that nobody asked for, shows once it writes.
+    """
     if task.attempt is not None and now - task.attempt.since < IN_HAND_FOR:
         return f"writes {int(task.attempt.name.split('-')[0])}"
     if task.paused is not None:

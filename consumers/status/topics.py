@@ -1,7 +1,7 @@
 """What waits on the topics, task by task."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -112,10 +112,20 @@ def first_texts(
     return tuple(found)
 
 
-def paused(peek: Peek) -> dict[str, Pause]:
+def commands_given(peek: Peek) -> list[GivenCommand]:
+    """All that `control` holds; one that was sent again counts where it came first."""
+    found: dict[str, GivenCommand] = {}
+    for record in peek.records(CONTROL, peek.starts(CONTROL), most=10**9):
+        with suppress(ValidationError):  # of a later release
+            command = Command.decode(record.value or b"")
+            found.setdefault(command.command_id, GivenCommand(command, record.timestamp))
+    return list(found.values())
+
+
+def paused(commands: Iterable[GivenCommand]) -> dict[str, Pause]:
     """The tasks that are paused, as the train role derives it."""
     pauses = Pauses()
-    for command in _commands(peek):
+    for command in commands:
         pauses.commanded(command)
     return {
         task: Pause(who=given.command.who, why=given.command.why, since=given.given_at)
@@ -123,12 +133,10 @@ def paused(peek: Peek) -> dict[str, Pause]:
     }
 
 
-def refreshes_asked(peek: Peek) -> dict[str, datetime]:
-    """When a refresh of each task was asked for last."""
+def refreshes_asked(commands: Iterable[GivenCommand]) -> dict[str, datetime]:
+    """When `freshet refresh` was given last for each task."""
     return {
-        given.task: given.given_at
-        for given in _commands(peek)
-        if given.command.action in (Action.REFRESH, Action.FORGET)
+        given.task: given.given_at for given in commands if given.command.action is Action.REFRESH
     }
 
 
@@ -152,11 +160,3 @@ def _set_aside(peek: Peek, topic: Topic, first: Mapping[int, int]) -> int:
     ends = peek.ends(topic)
     behind = (ends[number] - offset - MOST_LOOKED_AT for number, offset in first.items())
     return len(origins) + sum(max(0, number) for number in behind)
-
-
-def _commands(peek: Peek) -> Iterator[GivenCommand]:
-    for record in peek.records(CONTROL, peek.starts(CONTROL), most=10**9):
-        try:
-            yield GivenCommand(Command.decode(record.value or b""), record.timestamp)
-        except ValidationError:
-            continue  # of a later release

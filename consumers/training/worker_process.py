@@ -36,7 +36,7 @@ from consumers.training.messages import (
 from consumers.training.span_log import SpanLog
 from model.artifacts import ArtifactStore
 from model.config import TaskConfig
-from model.due import can_refresh, command_stands
+from model.due import can_refresh
 from model.errors import (
     FreshetError,
     RejectError,
@@ -45,7 +45,7 @@ from model.errors import (
     TipMovedError,
 )
 from model.learner import Learner
-from model.lineage_entry import LineageEntry
+from model.lineage_entry import LineageEntry, command_stands
 from model.update import WindowRecords
 from schemas.evaluation import Outcome
 from schemas.window import TrainingWindow

@@ -142,8 +142,19 @@ def test_many_bad_rows_are_told_in_a_few_lines(tmp_path: Path) -> None:
     [
         ("a.txt", b"x", "of an unknown kind; known are .jsonl"),
         ("a.csv", b"body,label\nx,y\n", "'text'; it has body, label; --text-column and --label"),
-        ("a.csv", b'text,label\na,b\n"c,d\ne,f\n', "begins in line 3 .*is a quote opened there"),
-        ("a.csv", b"text,label\na,b\ncaf\xe9,d\n", "line 3 is not UTF-8: .*save the file as UTF-8"),
+        (
+            "a.csv",
+            b'text,label\na,b\n"c,d\ne,f\n',
+            "follows line 2 is no CSV: .*is a quote opened there",
+        ),
+        (
+            "a.csv",
+            b"text,label\na,b\ncaf\xe9,d\n",
+            "line 3 is not UTF-8: .*xe9'; save the file as UTF-8",
+        ),
+        ("a.csv", b"\xef\xbb\xbfcaf\xe9,label\n", "line 1 is not UTF-8: .*b'.xe9'; save"),
+        ("a.csv", b'"text,label\na,b\n', "follows line 0 is no CSV: .*is a quote opened there"),
+        ("a.csv", b"", "nor 'label'; it is empty$"),
         ("a.jsonl", b"\n", "no row can be used"),
         ("a.jsonl", b"{}\n", "first fault is in line 1: text"),
         ("a.jsonl.gz", b"not gzip", "cannot be read"),

@@ -138,7 +138,7 @@ def test_a_file_is_produced_and_its_windows_closed(settings: Settings, tmp_path:
     path.write_text("\n".join([*map(json.dumps, rows), "nope"]), encoding="utf-8")
     told = produce_dataset(load_dataset(path), settings, rate=None, limit=40, close=True)
     assert told.startswith("40 records of moods acknowledged")
-    assert "; 1 rows could not be used; asked for" in told
+    assert "; rows of the file that could not be used: 1; asked for" in told
     sent = read(settings, LABELED_TEXTS)
     assert len(sent) == 40
     assert {key for key, _ in sent} == {b"moods"}

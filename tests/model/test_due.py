@@ -9,7 +9,8 @@ import pytest
 
 from model.config import RefreshConfig
 from model.data import Record
-from model.due import can_refresh, command_stands, refresh_due
+from model.due import can_refresh, refresh_due
+from model.lineage_entry import command_stands
 from model.plan import Plan
 from model.splits import split_of
 from model.state import TaskState

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from model import precision
 from model.data import Record
 from model.denied import DenyList
 from model.errors import NotFoundError
@@ -115,6 +116,21 @@ def test_a_rebuild_computes_on_as_many_threads_as_then(loop: Loop) -> None:
 
     assert rebuilt(loop, SECOND).environment == ()
     assert torch.get_num_threads() == 2
+
+
+def test_a_fit_is_rebuilt_in_the_precision_of_then(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = loop.lineage.entry(REFRESH).environment
+    assert then is not None
+    other = "bfloat16" if then.precision == "float32" else "float32"
+    monkeypatch.setattr(precision, "_cpu_multiplies", lambda: True)
+    monkeypatch.setattr(precision, "cpu_speedup", lambda: 2.0 if other == "bfloat16" else 0.5)
+
+    found = rebuilt(loop, REFRESH)
+
+    assert found.equal
+    assert found.environment == (f"precision: {then.precision} then, {other} now",)
 
 
 def test_another_record_gives_another_head_and_the_difference_is_told(loop: Loop) -> None:

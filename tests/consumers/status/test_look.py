@@ -1,6 +1,6 @@
 """What the store says is told task by task, whatever is wrong with one of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +8,7 @@ import pytest
 from consumers.peek import BrokerSilentError
 from consumers.settings import Settings
 from consumers.status import look as looking
-from consumers.status.facts import Task
-from consumers.status.look import look, still_asked
+from consumers.status.look import look
 from consumers.status.wrong import Limits
 from model.artifacts import ArtifactStore
 from tests.model.loop import TASK, Loop, stream
@@ -40,16 +39,19 @@ def test_a_damaged_lineage_hides_no_other_task(
     assert silent.what == "broker_silent"
 
 
-@pytest.mark.parametrize(
-    ("refreshed", "asked", "still"),
-    [(None, None, False), (None, 1, True), (1, 2, True), (2, 1, False)],
-)
-def test_a_refresh_that_ended_since_settles_the_one_that_was_asked_for(
-    refreshed: int | None, asked: int | None, still: bool
-) -> None:
-    def day(number: int | None) -> datetime | None:
-        return None if number is None else datetime(2026, 1, number, tzinfo=UTC)
+def test_a_refresh_is_asked_for_until_one_has_ended(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, write_tiny_encoder(tmp_path / "encoder"))
+    loop.learn(stream(60))
+    tip = loop.lineage.tip()
+    assert tip is not None
+    ended = tip.created_at
+    after = tip.model_copy(update={"refreshed_on": ended})
 
-    found = still_asked(day(asked), Task(task=TASK, refreshed_on=day(refreshed)))
+    def still(tips: looking.Tips, asked: datetime) -> datetime | None:
+        return looking._still_asked({TASK: asked}, TASK, tips)
 
-    assert found == (day(asked) if still else None)
+    assert still({TASK: tip}, ended) == ended
+    assert still({TASK: after}, ended) is None
+    assert still({TASK: after}, ended + timedelta(seconds=1)) == ended + timedelta(seconds=1)
+    assert still({TASK: None}, ended) is None, "its lineage cannot be read"
+    assert still({}, ended) is None

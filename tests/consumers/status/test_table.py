@@ -64,8 +64,8 @@ def test_what_training_does_is_told_from_what_can_be_seen() -> None:
     assert training(a_task(waiting=waiting), NOW) == "has work"
     assert training(a_task(waiting=waiting, paused=pause), NOW) == "paused"
     assert training(a_task(refresh_asked=ago(minutes=1)), NOW) == "refresh asked"
-    asked = a_status(a_task(refresh_asked=ago(minutes=1)), groups=(a_group("train"),))
-    assert "is asked for a refresh of" in " ".join(shown(asked).split())
+    asked = a_status(a_task("news", refresh_asked=ago(minutes=1)), groups=(a_group("train"),))
+    assert "is asked for a refresh of news" in " ".join(shown(asked).split())
 
 
 @pytest.mark.parametrize(

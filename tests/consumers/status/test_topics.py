@@ -10,7 +10,7 @@ from consumers.dead_letters import dead_letter_of
 from consumers.peek import Peek
 from consumers.settings import Settings
 from consumers.status import topics
-from consumers.status.topics import dead_letters, refreshes_asked
+from consumers.status.topics import commands_given, dead_letters, paused, refreshes_asked
 from schemas.control import Action, Command
 from schemas.topics import Topic
 from tests.consumers.raw import raw
@@ -80,25 +80,22 @@ def test_letters_behind_those_that_are_looked_at_count_one_by_one(
 
 
 def test_the_last_refresh_that_was_asked_for_counts() -> None:
+    given = (
+        (Action.REFRESH, "mail", "a"),
+        (Action.REFRESH, "mail", "b"),
+        (Action.PAUSE, "news", "c"),
+        (Action.RESUME, "mail", "d"),
+        (Action.REFRESH, "mail", "a"),  # sent again
+    )
     held = Commands(
         *(
-            Command(
-                command_id=f"{action} {task}",
-                action=action,
-                task=task,
-                who="ops",
-                why="a",
-                given_at=NOW,
-            )
-            for action, task in (
-                (Action.REFRESH, "mail"),
-                (Action.FORGET, "mail"),
-                (Action.PAUSE, "news"),
-                (Action.RESUME, "mail"),
-            )
+            Command(command_id=key, action=action, task=task, who="ops", why="x", given_at=NOW)
+            for action, task, key in given
         )
     )
 
-    found = refreshes_asked(cast("Peek", held))
+    commands = commands_given(cast("Peek", held))
 
-    assert found == {"mail": datetime(1970, 1, 1, 0, 1, tzinfo=UTC)}
+    assert [each.command.command_id for each in commands] == ["a", "b", "c", "d"]
+    assert refreshes_asked(commands) == {"mail": datetime(1970, 1, 1, 0, 1, tzinfo=UTC)}
+    assert set(paused(commands)) == {"news"}
