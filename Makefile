@@ -10,7 +10,7 @@ READY := .venv/.ready
 AVALANCHE := .avalanche-venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint faults bench bench-ingest bench-fit bench-demo bench-gate bench-swap bench-learning clean
+.PHONY: help setup demo test lint pytest faults bench bench-ingest bench-fit bench-demo bench-gate bench-swap bench-learning clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(UV):
 # libraries need not be compiled at the first start of every role.
 $(READY): pyproject.toml uv.lock | $(UV)
 	@echo "Installing the locked dependencies into .venv: a minute or two the first time."
-	UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --compile-bytecode --python .uv/bin/python
+	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --compile-bytecode --python .uv/bin/python
 	@touch $@
 
 setup: $(READY) ## Make the local environment with the locked dependencies
@@ -38,7 +38,9 @@ lint: $(READY) ## Format, lint, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## All checks and tests, on a real broker
+test: lint pytest ## All checks and tests, on a real broker
+
+pytest: $(READY)
 	$(BIN)/pytest $(ARGS)
 
 faults: $(READY) ## Every fault by itself, then rounds of all on a real Kafka; ROUNDS=100 SEED=1
