@@ -10,7 +10,7 @@ READY := .venv/.ready
 AVALANCHE := .avalanche-venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint pytest faults bench bench-ingest bench-fit bench-demo bench-gate bench-swap bench-learning clean
+.PHONY: help setup demo test lint test-roles test-model faults bench bench-ingest bench-fit bench-demo bench-gate bench-swap bench-learning clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,10 +38,13 @@ lint: $(READY) ## Format, lint, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint pytest ## All checks and tests, on a real broker
+test: lint test-roles test-model ## All checks and tests, on a real broker
 
-pytest: $(READY)
-	$(BIN)/pytest $(ARGS)
+test-roles: $(READY)
+	$(BIN)/pytest tests --ignore=tests/model
+
+test-model: $(READY)
+	$(BIN)/pytest tests/model
 
 faults: $(READY) ## Every fault by itself, then rounds of all on a real Kafka; ROUNDS=100 SEED=1
 	$(BIN)/pytest -q -m long tests/faults
