@@ -41,10 +41,10 @@ lint: $(READY) ## Format, lint, types, and who may import whom
 test: lint test-roles test-model ## All checks and tests, on a real broker
 
 test-roles: $(READY)
-	$(BIN)/pytest tests --ignore=tests/model
+	$(BIN)/pytest tests --ignore=tests/model $(ARGS)
 
 test-model: $(READY)
-	$(BIN)/pytest tests/model
+	$(BIN)/pytest tests/model $(ARGS)
 
 faults: $(READY) ## Every fault by itself, then rounds of all on a real Kafka; ROUNDS=100 SEED=1
 	$(BIN)/pytest -q -m long tests/faults

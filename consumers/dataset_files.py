@@ -88,11 +88,20 @@ def _csv(
     file: IO[bytes], path: Path, columns: Columns
 ) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     reader = csv.DictReader(_lines(file, path), strict=True)
-    for row in _csv_rows(reader, path, columns):
-        if None in row or None in row.values():
-            yield reader.line_num, "another number of fields than the header has"
-        else:
-            yield reader.line_num, {name: value or None for name, value in row.items()}
+    line = 0
+    try:
+        _check_columns(path, reader.fieldnames or (), columns)
+        line = reader.line_num
+        for row in reader:
+            line = reader.line_num
+            if None in row or None in row.values():
+                yield line, "another number of fields than the header has"
+            else:
+                yield line, {name: value or None for name, value in row.items()}
+    except csv.Error as error:
+        raise DatasetError(
+            f"{path}: what follows line {line} is no CSV: {error}{_hint(error)}"
+        ) from error
 
 
 def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
@@ -102,25 +111,8 @@ def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise DatasetError(
                 f"{path}: line {line} is not UTF-8: {error.reason} "
-                f"{error.object[error.start : error.end]!r}"
-                "; save the file as UTF-8"
+                f"{error.object[error.start : error.end]!r}; save the file as UTF-8"
             ) from error
-
-
-def _csv_rows(
-    reader: "csv.DictReader[str]", path: Path, columns: Columns
-) -> Iterator[dict[str | Any, str | Any]]:
-    after = 0
-    try:
-        _check_columns(path, reader.fieldnames or (), columns)
-        after = reader.line_num
-        for row in reader:
-            yield row
-            after = reader.line_num
-    except csv.Error as error:
-        raise DatasetError(
-            f"{path}: what follows line {after} is no CSV: {error}{_hint(error)}"
-        ) from error
 
 
 def _hint(error: csv.Error) -> str:

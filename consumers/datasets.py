@@ -4,7 +4,6 @@ A row that cannot be used is told with its line and left out; a file that cannot
 error. Rows stream in time order where they carry a time, else shuffled by a seed.
 """
 
-import csv
 import hashlib
 import random
 import re
@@ -123,7 +122,7 @@ def read_rows(
             else:
                 row = _parsed(raw, line, path=path, columns=columns, task=task, fallback=fallback)
                 yield row if keep is None or isinstance(row, BadRow) else _keeping(row, raw, keep)
-    except (OSError, EOFError, zlib.error, pa.ArrowException, csv.Error, UnicodeError) as error:
+    except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise DatasetError(f"{path}: cannot be read: {why}") from error
 

@@ -46,7 +46,7 @@ def test_ci_runs_make_test_and_does_not_let_a_broker_be_absent() -> None:
     assert script.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in script
     assert 'export CI="${CI:-true}"' in script
-    assert script.rstrip().endswith("exec make --jobs=2 test")
+    assert script.rstrip().endswith("exec make test")
 
 
 def test_the_benchmark_of_learning_gets_avalanche_in_an_environment_apart() -> None:
