@@ -17,6 +17,7 @@ from schemas.prediction import Prediction
 from schemas.topics import PREDICTIONS, TEXTS
 from tests.consumers.inference.conftest import Publisher
 from tests.model.tiny_onnx import WORDS, expected
+from tests.waiting import becomes
 
 DEADLINE_SECONDS = 60.0
 
@@ -90,11 +91,9 @@ def role(settings: Settings, tmp_path: Path) -> Iterator[RoleProcess]:
 
 
 def _eventually(reached: Callable[[], bool], role: RoleProcess) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not reached():
-        assert time.monotonic() < deadline, role.last_lines()
-        assert role.running, role.last_lines()
-        time.sleep(0.05)
+    happened = becomes(lambda: reached() or not role.running, timeout_seconds=DEADLINE_SECONDS)
+    assert happened, role.last_lines()
+    assert role.running, role.last_lines()
 
 
 def _await_partitions(settings: Settings, role: RoleProcess) -> None:
