@@ -22,7 +22,7 @@ from model.anchor import gives_way
 from model.config import GateConfig, MonitorConfig
 from model.gain import Gain
 from model.gate import Against, Counts, verdict
-from model.trial import too_much_worse
+from model.trial import goes_on, too_much_worse
 
 DISCORDANT = 0.1
 """Share of records on which a candidate and its parent differ in being right."""
@@ -78,12 +78,20 @@ def promoted_share(
 def taken_back_share(
     num_records: int, difference: float, *, trials: int, config: MonitorConfig
 ) -> float:
-    """At the end of a trial over so many records: the share of refreshed encoders that go."""
+    """At the end of a trial over so many records, or twice: the share of encoders that go."""
+    config = config.model_copy(update={"records": num_records})
     rng = np.random.default_rng(7)
-    ends = rng.multinomial(num_records, _shares(difference), size=trials).tolist()
-    trials_over = (Gain(num_records, gained + lost, gained, lost) for gained, lost, _ in ends)
-    gone = [too_much_worse(gain, num_records, config) is not None for gain in trials_over]
-    return float(np.mean(gone))
+
+    def goes(gain: Gain) -> bool:
+        if goes_on(gain, gain.records, config):
+            gain += window()
+        return too_much_worse(gain, gain.records, config) is not None
+
+    def window() -> Gain:
+        gained, lost, _ = rng.multinomial(num_records, _shares(difference)).tolist()
+        return Gain(num_records, gained + lost, gained, lost)
+
+    return float(np.mean([goes(window()) for _ in range(trials)]))
 
 
 def _shares(difference: float) -> list[float]:
@@ -194,7 +202,8 @@ def lines(*, trials: int, count: int, config: GateConfig, watch: MonitorConfig) 
         title = f"Fifty rounds {name}: share promoted, and true points gained, {count} chains each"
         told += _table(title, "records", partial(of_chains, with_anchor=with_anchor))
     told += _table(
-        f"The trial of a refreshed encoder: share taken back, {trials} each",
+        f"The trial of a refreshed encoder, doubled where it may have lost: share taken back, "
+        f"{trials} each",
         "records of the next windows",
         lambda size, d: f"{taken_back_share(size, d, trials=trials, config=watch):.2f}",
     )

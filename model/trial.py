@@ -5,8 +5,9 @@ loses three points from one that gains them. The windows that follow are many ti
 nothing was learned from them when they arrive (prequential evaluation, Gama et al. 2013). Both
 heads stay as they were when the refresh ended, so that what differs is the encoder and not what was
 learned since. A fit is worth nothing else: without it the older encoder's head learns the same
-records, so that one that did worse goes, proven or not. Where the stream turns into another one
-meanwhile, both are strangers to it, and the trial ends without a verdict (`model.guard`).
+records, so that one that did worse goes, proven or not. A loss that chance may have made doubles
+the trial once. Where the stream turns into another one meanwhile, both are strangers to it, and
+the trial ends without a verdict (`model.guard`).
 """
 
 from collections.abc import Sequence
@@ -89,8 +90,8 @@ class Trial:
         )
 
     def verdict(self, config: MonitorConfig) -> Verdict | None:
-        """What came of it; None before `monitor.records`."""
-        if self.num_records < config.records:
+        """What came of it; None while it goes on."""
+        if goes_on(self.gain, self.num_records, config):
             return None
         told = f"the encoder of version {self.refreshed} stays after its trial ({self.gain})"
         return Verdict(self.gain, self._fault(config), self.plan, told)
@@ -114,6 +115,22 @@ class Trial:
             f"{seen.lost} answers that version {self.version} had right and gained {seen.gained}: "
             f"{worse}"
         )
+
+
+def goes_on(gain: Gain, num_records: int, config: MonitorConfig) -> bool:
+    """Whether a trial is not over yet.
+
+    It ends after `monitor.records`, or after twice as many where there is a loss by then that is
+    within the standard error of two that are equally good. That tells as much of those that are
+    worse as twice the records for all of them would (`benchmarks/GATE.md`).
+
+    Args:
+        gain: over its predecessor.
+        num_records: of the trial.
+        config: with its records.
+    """
+    perhaps_worse = 0 < -gain.net <= gain.error
+    return num_records < (2 if perhaps_worse else 1) * config.records
 
 
 def too_much_worse(gain: Gain, num_records: int, config: MonitorConfig) -> str | None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.gate import taken_back_share
 from model.config import FeedbackConfig, HeadConfig, MonitorConfig, RefreshConfig, TaskConfig
 from model.data import Record
 from model.encoder import Encoder
@@ -21,7 +20,7 @@ from model.trial import Trial, Verdict
 from schemas.evaluation import Outcome
 from tests.model.loop import TASK, Loop, stream
 from tests.model.test_monitor import OBLIGING
-from tests.model.tiny import LABELS, tiny_encoder
+from tests.model.tiny import LABELS
 
 CONFIG = TaskConfig()
 PAYING = CONFIG.feedback.paying_compute_share
@@ -224,43 +223,6 @@ def test_switching_it_off_ends_one_that_is_under_way(loop: Loop) -> None:
     )
     entry = loop.learn(last)
     assert (entry.kind, entry.trial) == ("increment", None)
-
-
-@pytest.mark.parametrize(
-    ("num_records", "gained", "lost", "goes"),
-    [
-        (500, 44, 58, True),
-        (500, 1, 5, False),  # beyond chance, and not worth going back
-        (500, 90, 100, False),  # two points, as chance gives
-        (500, 58, 44, False),
-    ],
-)
-def test_what_counts_as_worse(
-    num_records: int, gained: int, lost: int, goes: bool, tmp_path: Path
-) -> None:
-    head = LinearHead(np.zeros((3, 32), np.float32), np.zeros(3, np.float32), 1.0, "ridge", 1.0)
-    encoder = tiny_encoder(tmp_path / "encoder")
-    gain = Gain(300, 100, gained, lost)
-    over = Trial(4, 5, encoder, head, head, OWN, num_records, gain)
-
-    verdict = over.verdict(MonitorConfig())
-
-    assert verdict is not None
-    assert (verdict.fault is not None) is goes
-    assert verdict.fault is None or f"lost {lost} answers" in verdict.fault
-    assert replace(over, num_records=num_records - 1).verdict(MonitorConfig()) is None
-
-
-def test_how_often_a_trial_takes_back_what_is_as_good_better_or_worse() -> None:
-    """`benchmarks/GATE.md` has the whole table."""
-
-    def share(difference: float) -> float:
-        return taken_back_share(500, difference, trials=2000, config=MonitorConfig())
-
-    assert 0.1 <= share(0.0) <= 0.17
-    assert share(0.02) <= 0.01
-    assert share(-0.02) >= 0.6
-    assert share(-0.05) >= 0.97
 
 
 def test_a_drift_that_the_encoder_made_goes_with_it(loop: Loop) -> None:
