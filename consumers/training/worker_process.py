@@ -87,10 +87,8 @@ class Worker:
 
     def say(self, message: Any) -> None:
         """Write one line; from any thread."""
-        line = message.model_dump_json() + "\n"
         with self._saying:
-            self._out.write(line)
-            self._out.flush()
+            _write(message, self._out)
 
     def _done(self, request: Tip | Round) -> Committed:
         if isinstance(request, Tip):
@@ -183,6 +181,11 @@ def _readable(task: str) -> Iterator[None]:
         raise LineageDamagedError(msg) from error
 
 
+def _write(message: Any, out: TextIO) -> None:
+    out.write(message.model_dump_json() + "\n")
+    out.flush()
+
+
 def _failed(error: FreshetError) -> Failed:
     return Failed(
         fate=_fate(error),
@@ -215,7 +218,7 @@ def _own_stdout() -> TextIO:
 
 
 def main() -> None:
-    """Serve requests until stdin ends."""
+    """Serve requests until stdin ends, or say why that cannot be."""
     # Ctrl-C, and what a supervisor sends to the whole group; the parent decides when the child
     # stops, since it may want the end of a round.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -227,7 +230,11 @@ def main() -> None:
     set_up_logging(level=settings.log_level, log_format=settings.log_format)
     log = get_log(role="train", process="worker")
     _cap_threads(settings.threads)
-    worker = Worker(settings, out)
+    try:
+        worker = Worker(settings, out)
+    except FreshetError as error:
+        _write(_failed(error), out)
+        return
     start_heartbeat(lambda: worker.say(Beat()))
     if worker.warm_up():
         log.info("worker_ready", pid=os.getpid())

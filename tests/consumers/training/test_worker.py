@@ -78,6 +78,14 @@ def test_a_worker_that_is_killed_before_it_is_ready_is_no_fault_of_what_waits_fo
     asyncio.run(run())
 
 
+def test_a_store_that_is_none_stops_the_role_with_its_reason() -> None:
+    """Asked of a real worker, which has nothing to warm up where it cannot open its store."""
+    handle = WorkerHandle(Settings(store="ftp://x"), lambda _: None, nothing)
+    with pytest.raises(StopError, match=r"^store is 'ftp://x': .*Unable to recognise URL"):
+        asyncio.run(handle.start())
+    assert not handle.up
+
+
 def test_a_worker_that_was_ready_clears_the_count_of_those_that_were_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
