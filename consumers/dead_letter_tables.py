@@ -10,6 +10,7 @@ from rich.text import Text
 
 from consumers.dead_letter_log import DeadLetterLog, Heading, RecordGoneError, Selection
 from consumers.dead_letters import WINDOW_FAILED
+from consumers.plural import counted
 from consumers.printable import printable
 from consumers.redrive import RedriveReport
 from consumers.remedies import REMEDIES, comes_back
@@ -150,10 +151,12 @@ def report_lines(report: RedriveReport) -> Iterator[str]:
     if len(report.sent) > MOST_LINES:
         yield f"... and {len(report.sent) - MOST_LINES} more"
     for origin, number in report.gone.items():
-        yield f"{printable(origin)} had {number} records more, which the log holds no more"
+        records = counted(number, "record")
+        yield f"{printable(origin)} had {records} more, which the log holds no more"
     for origin, why in report.kept.items():
         yield f"{printable(origin)} is kept: {printable(why)}"
+    records = counted(sum(report.records.values()), "record")
     yield (
-        f"letters: {len(report.sent)} sent again ({sum(report.records.values())} records); "
+        f"letters: {len(report.sent)} sent again ({records}); "
         f"{len(report.before)} were sent before; {len(report.kept)} kept"
     )

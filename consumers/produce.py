@@ -21,6 +21,7 @@ from kafka.errors import KafkaError
 from consumers.broker.clients import kafka_python_options, no_broker
 from consumers.datasets import Dataset
 from consumers.peek import BrokerSilentError, Peek
+from consumers.plural import counted
 from consumers.publisher import MissingTopicError
 from consumers.settings import Settings
 from model.errors import RetryError
@@ -224,7 +225,7 @@ def produce_dataset(
     closed = "; asked for their open windows to close" if close else ""
     bad = f"; rows of the file that could not be used: {len(dataset.bad)}" if dataset.bad else ""
     return (
-        f"{sent} records of {', '.join(tasks)} acknowledged in {elapsed:.1f} s"
+        f"{counted(sent, 'record')} of {', '.join(tasks)} acknowledged in {elapsed:.1f} s"
         f" ({sent / max(elapsed, 1e-9):.0f}/s){bad}{closed}"
     )
 

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from consumers.plural import counted
 from consumers.status.facts import Group, Status, Task
 from consumers.status.lineages import IN_HAND_FOR
 from consumers.status.wrong import told
@@ -108,8 +109,7 @@ def _does(group: Group, status: Status) -> str:
         return "does not run"
     if group.role == "windows":
         held = [task.gathered.records for task in status.tasks if task.gathered]
-        records = "1 record" if sum(held) == 1 else f"{sum(held)} records"
-        return f"gathers {records}" if held else "waits for records"
+        return f"gathers {counted(sum(held), 'record')}" if held else "waits for records"
     if group.role == "serve":
         answers = [f"{t.task} by {t.answers.version}" for t in status.tasks if t.answers]
         if answers:

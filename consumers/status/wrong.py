@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from consumers.plural import counted
 from consumers.settings import Settings
 from consumers.status.facts import Group, Status, Task, Wrong
 from model.clean_start import TRACE
@@ -99,16 +100,15 @@ def _stalled(status: Status, settings: Settings, limits: Limits) -> Iterator[Wro
         limit = patience.get(group.role)
         if limit and group.oldest_at and group.lag and status.at - group.oldest_at > limit:
             waits = _ago(group.oldest_at, status.at)
-            detail = f"{group.lag} records of {group.topic} wait, the oldest for {waits}"
+            detail = f"{counted(group.lag, 'record')} of {group.topic} wait, the oldest for {waits}"
             yield Wrong(what="stalled", where=group.role, detail=detail)
     for task in status.tasks:
         if task.waiting and not task.paused:
             limit = limits.stalled_after + _schedule(settings, task.task)
             if status.at - task.waiting.since > limit:
                 waits = _ago(task.waiting.since, status.at)
-                detail = (
-                    f"{task.waiting.windows} windows wait to be learned, the oldest for {waits}"
-                )
+                windows = counted(task.waiting.windows, "window")
+                detail = f"{windows} wait to be learned, the oldest for {waits}"
                 yield Wrong(what="stalled", where=task.task, detail=detail)
 
 
@@ -126,7 +126,7 @@ def _dead(status: Status) -> Iterator[Wrong]:
     for topic, count in status.dead_letters.items():
         if count:
             when = f" in the last {(status.at - since) / HOUR:g} h" if since else ""
-            detail = f"{count} records{when}; see `freshet dead-letters list`"
+            detail = f"{counted(count, 'record')}{when}; see `freshet dead-letters list`"
             yield Wrong(what="dead_letters", where=topic, detail=detail)
 
 

@@ -107,7 +107,7 @@ def test_of_a_window_what_retention_has_left_is_sent_and_the_rest_is_counted(
     assert report.gone == {WINDOW: 2}
     told = list(report_lines(report))
     assert f"{WINDOW} had 2 records more, which the log holds no more" in told
-    assert told[-1] == "letters: 1 sent again (1 records); 0 were sent before; 0 kept"
+    assert told[-1] == "letters: 1 sent again (1 record); 0 were sent before; 0 kept"
 
 
 @pytest.mark.parametrize(("first", "number"), [(0, 2), (2, 2), (3, 1)])

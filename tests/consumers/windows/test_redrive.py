@@ -98,7 +98,7 @@ def test_a_record_that_came_compressed_goes_back_compressed(
 
     told = freshet(settings, "redrive", "--reason", "record_too_large")[1]
 
-    assert "1 sent again (1 records); 0 were sent before" in told
+    assert "1 sent again (1 record); 0 were sent before" in told
 
 
 def fail(settings: Settings, window: TrainingWindow) -> None:
@@ -152,8 +152,8 @@ def test_records_that_limits_leave_out_keep_a_window_and_those_that_retention_de
     status, told = freshet(settings, *again)
 
     assert status == 0
-    assert "had 1 records more, which the log holds no more" in told
-    assert "letters: 1 sent again (1 records); 0 were sent before; 0 kept" in told
+    assert "had 1 record more, which the log holds no more" in told
+    assert "letters: 1 sent again (1 record); 0 were sent before; 0 kept" in told
 
 
 def told_of(settings: Settings, *arguments: str) -> str:
