@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from model.anchor import gives_way
 from model.config import GateConfig, MonitorConfig
-from model.gain import Gain
+from model.gain import NOTHING, Gain
 from model.gate import Against, Counts, verdict
 from model.trial import goes_on, too_much_worse
 
@@ -78,20 +78,20 @@ def promoted_share(
 def taken_back_share(
     num_records: int, difference: float, *, trials: int, config: MonitorConfig
 ) -> float:
-    """At the end of a trial over so many records, or twice: the share of encoders that go."""
+    """At the end of a trial of so many records, in windows of a fifth: the share that goes."""
     config = config.model_copy(update={"records": num_records})
+    window = num_records // 5
     rng = np.random.default_rng(7)
 
-    def goes(gain: Gain) -> bool:
-        if goes_on(gain, gain.records, config):
-            gain += window()
+    def goes() -> bool:
+        gain, before = NOTHING, 0
+        while goes_on(gain, gain.records, config, before=before):
+            before = gain.records
+            gained, lost, _ = rng.multinomial(window, _shares(difference)).tolist()
+            gain += Gain(window, gained + lost, gained, lost)
         return too_much_worse(gain, gain.records, config) is not None
 
-    def window() -> Gain:
-        gained, lost, _ = rng.multinomial(num_records, _shares(difference)).tolist()
-        return Gain(num_records, gained + lost, gained, lost)
-
-    return float(np.mean([goes(window()) for _ in range(trials)]))
+    return float(np.mean([goes() for _ in range(trials)]))
 
 
 def _shares(difference: float) -> list[float]:
@@ -202,9 +202,8 @@ def lines(*, trials: int, count: int, config: GateConfig, watch: MonitorConfig) 
         title = f"Fifty rounds {name}: share promoted, and true points gained, {count} chains each"
         told += _table(title, "records", partial(of_chains, with_anchor=with_anchor))
     told += _table(
-        f"The trial of a refreshed encoder, doubled where it may have lost: share taken back, "
-        f"{trials} each",
-        "records of the next windows",
+        f"The trial of a refreshed encoder: share taken back, {trials} each",
+        "`monitor.records`, in five windows",
         lambda size, d: f"{taken_back_share(size, d, trials=trials, config=watch):.2f}",
     )
     return [*told, ""]

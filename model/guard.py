@@ -67,10 +67,12 @@ class Guard:
         if probation is not None:
             theirs = under[probation.encoder.digest]
             probation = probation.after(records, theirs, right, state.labels)
+        before = trial.num_records if trial else 0
         if trial is not None:
             theirs = under[trial.encoder.digest]
             trial = trial.after(records, theirs, features, state.labels)
-        return cls(probation, trial, trial.verdict(config.monitor) if trial else None)
+        verdict = trial.verdict(config.monitor, before=before) if trial else None
+        return cls(probation, trial, verdict)
 
     def under(self, drift: Change | None, config: DriftConfig) -> Self:
         """With a trial that ends where the stream is another than it began on: that tells nothing.

@@ -5,9 +5,9 @@ loses three points from one that gains them. The windows that follow are many ti
 nothing was learned from them when they arrive (prequential evaluation, Gama et al. 2013). Both
 heads stay as they were when the refresh ended, so that what differs is the encoder and not what was
 learned since. A fit is worth nothing else: without it the older encoder's head learns the same
-records, so that one that did worse goes, proven or not. A loss that chance may have made doubles
-the trial once. Where the stream turns into another one meanwhile, both are strangers to it, and
-the trial ends without a verdict (`model.guard`).
+records, so that one that did worse by more than a standard error goes, proven or not. A loss that
+chance may have made doubles the trial. Where the stream turns into another one meanwhile, both are
+strangers to it, and the trial ends without a verdict (`model.guard`).
 """
 
 from collections.abc import Sequence
@@ -89,9 +89,9 @@ class Trial:
             ),
         )
 
-    def verdict(self, config: MonitorConfig) -> Verdict | None:
-        """What came of it; None while it goes on."""
-        if goes_on(self.gain, self.num_records, config):
+    def verdict(self, config: MonitorConfig, *, before: int) -> Verdict | None:
+        """What came of it; None while it goes on, which `goes_on` tells."""
+        if goes_on(self.gain, self.num_records, config, before=before):
             return None
         told = f"the encoder of version {self.refreshed} stays after its trial ({self.gain})"
         return Verdict(self.gain, self._fault(config), self.plan, told)
@@ -117,20 +117,23 @@ class Trial:
         )
 
 
-def goes_on(gain: Gain, num_records: int, config: MonitorConfig) -> bool:
-    """Whether a trial is not over yet.
+def goes_on(gain: Gain, num_records: int, config: MonitorConfig, *, before: int) -> bool:
+    """Whether a trial needs more records.
 
-    It ends after `monitor.records`, or after twice as many where there is a loss by then that is
-    within the standard error of two that are equally good. That tells as much of those that are
-    worse as twice the records for all of them would (`benchmarks/GATE.md`).
+    It has `monitor.records`, and as many again where it then has a loss within the standard error
+    of two that are equally good. Of these it is spared the rest once the loss is beyond two of
+    them: to look again and again with one would take back many that are as good.
 
     Args:
         gain: over its predecessor.
         num_records: of the trial.
         config: with its records.
+        before: its records before the newest windows.
     """
-    perhaps_worse = 0 < -gain.net <= gain.error
-    return num_records < (2 if perhaps_worse else 1) * config.records
+    if before < config.records:
+        perhaps_worse = gain.net < 0 and not gain.lossy
+        return num_records < (2 if perhaps_worse else 1) * config.records
+    return num_records < 2 * config.records and -gain.net <= 2 * gain.error
 
 
 def too_much_worse(gain: Gain, num_records: int, config: MonitorConfig) -> str | None:

@@ -46,6 +46,7 @@ def test_ci_runs_make_test_and_does_not_let_a_broker_be_absent() -> None:
     assert script.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in script
     assert 'export CI="${CI:-true}"' in script
+    assert "export MAKEFLAGS=--jobs=2" in script
     assert script.rstrip().endswith("exec make test")
 
 

@@ -53,11 +53,13 @@ class MonitorConfig(Config):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.99
     """Of that proof, one-sided, at each window."""
     trial: bool = True
-    """Whether a refreshed encoder is on trial for `records`, twice as many where it lost and chance
-    may have made it: at their end it is rolled back where the one before it did better, proven or
-    not, and the older one's head learns what came since. Of those that are as good one in five
-    goes, at the cost of its fit. There is none without the log (`refresh.read_log`), and none of a
-    trained head. A drift that the one before meets too or many new labels end one without a
-    verdict: the encoder stays. Another refresh by command begins one of its own."""
+    """Whether a refreshed encoder is on trial for `records`, twice as many where it has a loss by
+    then that chance may have made: at their end it is rolled back where the one before it did
+    better, proven or not, and the older one's head learns what came since. Of those that are as
+    good one in five goes, at the cost of its fit. There is none without the log
+    (`refresh.read_log`), and none of a trained head. A drift that the one before meets too or many
+    new labels end one without a verdict: the encoder stays. Another refresh, by command or for a
+    drift, begins one of its own."""
     max_trial_loss: Fraction = 0.01
-    """Loss in accuracy, as it is estimated, up to which a refreshed encoder stays."""
+    """Loss in accuracy, as it is estimated, up to which a refreshed encoder stays; where it is
+    larger, the standard error of two that are equally good."""
