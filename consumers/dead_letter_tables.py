@@ -66,6 +66,8 @@ def newest_lines(headings: Sequence[Heading], *, width: int) -> Iterator[str]:
 
     Lines are wrapped at `width` characters, but only between words: no address is ever broken.
     """
+    if len(headings) > MOST_LINES:
+        yield f"the newest {MOST_LINES} of {len(headings)}; `--json` has all"
     for heading in headings[-MOST_LINES:]:
         yield f"{printable(heading.origin)}  {printable(heading.reason)}"
         for told in _told(heading):

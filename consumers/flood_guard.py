@@ -65,7 +65,7 @@ class FloodGuard:
             topic, partition = place
             raise FloodError(
                 f"{number} records in a row of {topic}/{partition} are bad, more than "
-                f"flood_in_a_row = {self._in_a_row} allows. {_advice('a flood_in_a_row of 0', why)}"
+                f"flood_in_a_row = {self._in_a_row} allows. {_advice(why)}"
             )
 
     def _check_share(self, why: str) -> None:
@@ -74,13 +74,14 @@ class FloodGuard:
         if self._seen >= self._records and len(self._bad) > self._ratio * self._records:
             raise FloodError(
                 f"{len(self._bad)} of the last {self._records} records are bad, more than "
-                f"flood_ratio = {self._ratio:g} allows. {_advice('a flood_ratio of 1', why)}"
+                f"flood_ratio = {self._ratio:g} allows. {_advice(why)}"
             )
 
 
-def _advice(without: str, why: str) -> str:
+def _advice(why: str) -> str:
     return (
         f"A producer is likely broken; the latest fault: {why}. Nothing more is sent to dead "
         "letters. Mend the producer, see `freshet dead-letters list` for what was refused, then "
-        f"start this role again with {without} until the bad stretch is passed"
+        "start this role again with FRESHET_FLOOD_IN_A_ROW=0 and FRESHET_FLOOD_RATIO=1 until the "
+        "bad stretch is passed"
     )

@@ -31,8 +31,8 @@ Config = Annotated[
 Servers = Annotated[
     str | None,
     typer.Option(
-        help="Kafka brokers, host:port with commas between. Default: KAFKA_BOOTSTRAP_SERVERS, "
-        "else localhost:9092."
+        help="Kafka brokers, host:port with commas between. Default: FRESHET_BOOTSTRAP_SERVERS, "
+        "else KAFKA_BOOTSTRAP_SERVERS, else localhost:9092."
     ),
 ]
 Store = Annotated[

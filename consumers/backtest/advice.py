@@ -12,6 +12,8 @@ def advice(report: BacktestReport) -> str:
     means few sample-steps. Seconds do not choose: between plans that do the same they are noise.
     """
     plans = report.plans
+    if all(_never_served(plan) for plan in plans.values()):
+        return _nothing_to_choose(next(iter(plans.values())))
     best = max(plans, key=lambda name: plans[name].average_accuracy)
     equals = [name for name in plans if not _told_apart(plans[name], plans[best])]
     chosen = min(equals, key=lambda name: (plans[name].sample_steps, -plans[name].average_accuracy))
@@ -22,6 +24,16 @@ def advice(report: BacktestReport) -> str:
         who = f"{_listed(alike)} {'is' if len(alike) == 1 else 'are'}"
         said.append(f"{who} {_from_joint(plans[chosen], report.joint)}.")
     return " ".join(said)
+
+
+def _never_served(plan: PlanReport) -> bool:
+    return not any(map(any, plan.accuracy_matrix)) and set(plan.prequential) <= {None}
+
+
+def _nothing_to_choose(plan: PlanReport) -> str:
+    last = plan.windows[-1]
+    why = f" ({last.rounds[-1].reason})" if last.rounds else ""
+    return f"No version was promoted on these {last.records:,} records{why}: give more of them."
 
 
 def _choice(

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from consumers.progress import STAGES, in_words
 
@@ -34,11 +35,12 @@ class Display:
         self._bar: TaskID | None = None
         self._bars = Progress(
             TextColumn("{task.description:>12}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} records"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[doing]}"),
+            BarColumn(bar_width=10),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[doing]}", table_column=Column(ratio=1, no_wrap=True)),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
         )
 

@@ -9,13 +9,12 @@ JOINT = "joint"
 
 
 def comparison(report: BacktestReport) -> Table:
-    """One line a plan: what it reached, what it forgot, what it cost."""
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("plan")
-    for name in ("average\naccuracy", "forgetting", "prequential", "seconds", "s/window"):
-        table.add_column(name, justify="right")
+    """One line a plan: what it reached, what it forgot, what it cost; whole in 80 columns."""
+    table = _table("plan")
+    for name in ("average\naccuracy", "forget-\nting", "prequen-\ntial", "seconds", "s/\nwindow"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name in ("sample-\nsteps", "forward\npasses", "peak\nMiB"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for name, plan in report.plans.items():
         table.add_row(name, *_cells(plan))
     if report.joint is not None:
@@ -26,16 +25,22 @@ def comparison(report: BacktestReport) -> Table:
 
 def by_slice(report: BacktestReport) -> Table:
     """The last row of each plan's accuracy matrix: where it is good, where it is not."""
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("slice")
-    table.add_column("learned", justify="right")
-    table.add_column("tested", justify="right")
+    table = _table("slice")
+    table.add_column("learned", justify="right", no_wrap=True)
+    table.add_column("tested", justify="right", no_wrap=True)
     plans = _all_plans(report)
     for name in plans:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold", min_width=5)
     for index, held in enumerate(report.slices):
         accuracies = [f"{plan.accuracy_matrix[-1][index]:.3f}" for plan in plans.values()]
         table.add_row(held.name, f"{held.train_records}", f"{held.test_records}", *accuracies)
+    return table
+
+
+def _table(first: str) -> Table:
+    """With a first column of names, of any length, that breaks before a number is cut."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(first, overflow="fold")
     return table
 
 

@@ -10,7 +10,7 @@ try:
     from consumers.plots.lines import accuracy_against_compute, calibration, curves, roc
     from consumers.plots.matrix import accuracy_matrix
 except ModuleNotFoundError as error:
-    msg = f"pictures need the extra `plots`: install `freshet[plots]` ({error})"
+    msg = f"pictures need the extra `plots`: install freshet with it ({error})"
     raise ConfigError(msg) from error
 
 __all__ = [

@@ -43,6 +43,7 @@ from consumers.training.worker import (
     WorkerHandle,
     until_ready,
 )
+from model.artifacts import ArtifactStore
 from schemas.control import Action
 from schemas.topics import LABELED_TEXTS, TRAINING_WINDOWS
 
@@ -265,7 +266,13 @@ class TrainingHandler:
 
 
 def run(settings: Settings) -> int:
-    """Run the training role until it is told to stop; gives the exit status."""
+    """Run the training role until it is told to stop; gives the exit status.
+
+    Raises:
+        ConfigError: the store is none. To find that out in the worker would first cost the other
+            instances of the role a rebalance.
+    """
+    ArtifactStore(settings.store)
     return run_role(
         settings, role="train", topics=[TRAINING_WINDOWS], handler=TrainingHandler(settings)
     )

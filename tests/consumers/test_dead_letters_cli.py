@@ -152,6 +152,13 @@ def test_addresses_are_whole_however_narrow_the_terminal_is(width: int) -> None:
     assert all(len(line) <= width for line in lines[1:] if " " in line.strip())
 
 
+def test_of_many_the_newest_are_shown_and_it_is_said() -> None:
+    log = log_of([letter(number, b"{") for number in range(53)])
+    told = list(newest_lines(log.headings(Selection()), width=80))
+    assert told[0] == "the newest 50 of 53; `--json` has all"
+    assert sum(line.startswith("labeled-texts/") for line in told) == 50
+
+
 def test_what_strangers_wrote_reaches_no_terminal_as_it_is() -> None:
     nasty = letter(1, b"\x1b[2J[bold]", reason="a\x1b[31m\u202eb")
     log = log_of([nasty])

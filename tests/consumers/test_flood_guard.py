@@ -61,7 +61,7 @@ def test_so_many_bad_records_in_a_row_are_a_flood_whatever_their_share() -> None
     assert "4 records in a row of labeled-texts/0" in str(caught.value)
     assert "flood_in_a_row = 3" in str(caught.value)
     assert "the latest fault: labeled-texts/0/7: not JSON" in str(caught.value)
-    assert "a flood_in_a_row of 0" in str(caught.value)
+    assert "with FRESHET_FLOOD_IN_A_ROW=0 and FRESHET_FLOOD_RATIO=1 until" in str(caught.value)
 
 
 def test_good_records_of_another_partition_do_not_hide_a_row() -> None:

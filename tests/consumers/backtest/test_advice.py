@@ -102,3 +102,16 @@ def test_a_distance_to_joint_training_that_rounds_to_nothing_is_told_as_none() -
         plan = a_plan([True] * right + [False] * (4000 - right))
         said = advice(a_report(joint, better=plan))
         assert said.endswith(" is as good as training on everything at once.")
+
+
+def test_where_no_plan_ever_served_there_is_nothing_to_choose_and_it_is_said_why() -> None:
+    none = a_plan([False] * 400, asked=True)
+    [window] = none.windows
+    [only] = window.rounds
+    reason = only.model_copy(update={"reason": "no judge records"})
+    window = window.model_copy(update={"rounds": [reason]})
+    none = none.model_copy(update={"windows": [window]})
+
+    assert advice(a_report(head=none, default=none, joint=BETTER)) == (
+        "No version was promoted on these 100 records (no judge records): give more of them."
+    )

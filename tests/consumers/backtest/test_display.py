@@ -1,6 +1,7 @@
 import io
 
 from rich.console import Console
+from rich.text import Text
 
 from consumers.backtest.display import Display
 
@@ -30,8 +31,18 @@ def test_without_a_terminal_each_window_is_a_line() -> None:
 def test_on_a_terminal_there_is_a_bar_a_plan() -> None:
     told = shown(terminal=True)
 
-    assert "200/200 records" in told
-    assert "average accuracy 0.800" in told
+    assert "200/200 0:00:00 average accuracy 0.800" in Text.from_ansi(told).plain
+
+
+def test_in_80_columns_what_is_cut_is_what_a_plan_does() -> None:
+    out = io.StringIO()
+    with Display(Console(file=out, force_terminal=True, width=80), records=12757) as display:
+        display.begin("feature_distill")
+        display.end("average accuracy 0.931, forgetting 0.012")
+
+    last = Text.from_ansi(out.getvalue()).plain.splitlines()[-1]
+    assert last.startswith("feature_distill ")
+    assert " 12757/12757 0:00:00 average accuracy" in last
 
 
 def test_a_long_fit_is_told_now_and_then() -> None:
