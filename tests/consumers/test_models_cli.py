@@ -116,7 +116,7 @@ def test_without_matplotlib_pictures_name_the_extra_that_they_need(
     monkeypatch.delitem(sys.modules, "consumers.version_pictures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
-    with pytest.raises(ConfigError, match=r"freshet\[plots\]"):
+    with pytest.raises(ConfigError, match="the extra `plots`"):
         run("show", TASK, "--plots", str(tmp_path), store=store)
 
 
