@@ -5,7 +5,7 @@ Candidates are drawn, not trained: each differs from its parent on 10 % of all r
 over fifty rounds its pools live as they do in the loop: a fifth of *new* is fresh each round, what
 leaves it joins *old*, of which a fixed random sample of at most 1,000 is kept. A rejected candidate
 leaves the champion, and the next is `d` worse than that one again, so that the true loss of fifty
-rounds is the number of promotions times `d`. No data and no model; about 20 s on one core.
+rounds is the number of promotions times `d`. No data and no model; about 25 s on one core.
 
     python benchmarks/gate.py
 """

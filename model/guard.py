@@ -67,11 +67,11 @@ class Guard:
         if probation is not None:
             theirs = under[probation.encoder.digest]
             probation = probation.after(records, theirs, right, state.labels)
-        before = trial.num_records if trial else 0
+        verdict = None
         if trial is not None:
-            theirs = under[trial.encoder.digest]
+            before, theirs = trial.num_records, under[trial.encoder.digest]
             trial = trial.after(records, theirs, features, state.labels)
-        verdict = trial.verdict(config.monitor, before=before) if trial else None
+            verdict = trial.verdict(config.monitor, before=before)
         return cls(probation, trial, verdict)
 
     def under(self, drift: Change | None, config: DriftConfig) -> Self:

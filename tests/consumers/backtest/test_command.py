@@ -126,7 +126,7 @@ def test_an_interruption_tells_the_plans_that_are_done(
     monkeypatch.setattr("consumers.backtest.run.run_plan", run_until_replay)
     status, told = run(
         folder / "first.jsonl", "--compare", "head,replay,naive", "--report", tmp_path / "out.json",
-        folder=folder,
+        "--window", "20", folder=folder,
     )  # fmt: skip
 
     assert status == 130, told
@@ -134,7 +134,7 @@ def test_an_interruption_tells_the_plans_that_are_done(
     report = BacktestReport.model_validate_json((tmp_path / "out.json").read_bytes())
     assert list(report.plans) == ["head"]
     assert not report.complete
-    assert "No version was promoted on these 86 records" in told, "of the plan that is done"
+    assert "head reaches" in told
 
 
 def test_an_unknown_plan_names_all_the_known_ones_before_anything_runs(folder: Path) -> None:
